@@ -1,0 +1,168 @@
+// Package experiments turns a YAML file into runs: the typed configuration, the
+// protocols, the training loop and the run folders.
+package experiments
+
+import (
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+
+	"github.com/goccy/go-yaml"
+
+	"spotlighter/spotlight"
+)
+
+// Config is one experiment: a grid of methods, data sets and seeds under one
+// protocol. Every value is explicit; start from Default.
+type Config struct {
+	// Protocol is "base-to-novel": learn on half of the classes, test on both halves.
+	Protocol string `yaml:"protocol"`
+	// Method, Dataset and Seed span the grid; each is one value or a list.
+	Method  List[string] `yaml:"method"`
+	Dataset List[string] `yaml:"dataset"` // a task of the world, the path of a task's YAML, or caltech101
+	Seed    List[int]    `yaml:"seed"`
+
+	Clip  Clip  `yaml:"clip"`
+	Data  Data  `yaml:"data"`
+	Shots int   `yaml:"shots"` // training images a class
+	Train Train `yaml:"train"`
+
+	Spotlight spotlight.Config `yaml:"spotlight"`
+
+	Out     string `yaml:"out"`     // folder of the run folders
+	Threads int    `yaml:"threads"` // 0: all cores
+	Cache   string `yaml:"cache"`   // "memory" keeps the frozen encoder's features between epochs, "off" does not
+}
+
+// Clip is the pretrained model. In YAML it is a mapping, or just the weights.
+type Clip struct {
+	Weights string `yaml:"weights"` // "tiny" (the embedded CLIP) or the path of a checkpoint
+	// Unknown says what happens to token ids that a trimmed embedding lacks:
+	// "error", or "random" (seeded embeddings).
+	Unknown string `yaml:"unknown"`
+}
+
+// Data says where the images are and how many are used.
+type Data struct {
+	Root         string `yaml:"root"`           // folder that holds the data sets; unused by the world
+	Classes      int    `yaml:"classes"`        // the first n classes of the data set; 0: all
+	TestPerClass int    `yaml:"test_per_class"` // test images a class; 0: all, in the world 60
+}
+
+// Train is the recipe of the learned prompt.
+type Train struct {
+	Epochs       int        `yaml:"epochs"`
+	Batch        int        `yaml:"batch"`
+	LR           float64    `yaml:"lr"`        // of the context vectors, cosine to 0
+	ScalarLR     float64    `yaml:"scalar_lr"` // Spotlighter's scalars learn at this multiple of lr
+	Momentum     float64    `yaml:"momentum"`
+	WeightDecay  float64    `yaml:"weight_decay"`
+	WarmupEpochs int        `yaml:"warmup_epochs"`
+	WarmupLR     float64    `yaml:"warmup_lr"`
+	Views        int        `yaml:"views"`      // augmented views of each training image
+	CropScale    [2]float64 `yaml:"crop_scale"` // least and largest share of the area in a random resized crop
+	Context      string     `yaml:"context"`    // words that the learned context starts from
+}
+
+// Default is the recipe that every file starts from: one run of the whole
+// method on the first task of the world.
+func Default() Config {
+	return Config{
+		Protocol: "base-to-novel",
+		Method:   List[string]{"coop+spotlighter"},
+		Dataset:  List[string]{"clutter"},
+		Seed:     List[int]{1},
+		Clip:     Clip{Weights: "tiny", Unknown: "error"},
+		Shots:    16,
+		Train: Train{
+			Epochs: 20, Batch: 32, LR: .02, ScalarLR: .05, Momentum: .9, WeightDecay: 5e-4,
+			WarmupEpochs: 1, WarmupLR: 1e-5, Views: 4, CropScale: [2]float64{.8, 1}, Context: "a photo of a",
+		},
+		Spotlight: spotlight.Default(),
+		Out:       "runs",
+		Cache:     "memory",
+	}
+}
+
+//go:embed *.yaml
+var files embed.FS
+
+// Load reads the file at path over Default, applies the overrides ("train.lr=.01"),
+// and validates. An error is one line with the file, the line and the key, or
+// with the override.
+func Load(path string, overrides []string) (Config, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return Config{}, fmt.Errorf("config: %w", err)
+	}
+	return read(path, text, overrides)
+}
+
+// LoadEmbedded is Load of a file that the program carries, such as "quickstart.yaml".
+func LoadEmbedded(name string, overrides []string) (Config, error) {
+	text, err := files.ReadFile(name)
+	if err != nil {
+		return Config{}, fmt.Errorf("config: %w", err)
+	}
+	return read("experiments/"+name, text, overrides)
+}
+
+// Cells are the runs of the grid, method by method within each data set and
+// seed, each a Config with single values.
+func (c Config) Cells() []Config {
+	var cells []Config
+	for _, dataset := range c.Dataset {
+		for _, seed := range c.Seed {
+			for _, method := range c.Method {
+				cell := c
+				cell.Method, cell.Dataset, cell.Seed = List[string]{method}, List[string]{dataset}, List[int]{seed}
+				cells = append(cells, cell)
+			}
+		}
+	}
+	return cells
+}
+
+// Hash is the SHA-256, in hexadecimal, of everything that can change a number:
+// all settings but out, threads and cache.
+func (c Config) Hash() string {
+	c.Out, c.Threads, c.Cache = "", 0, ""
+	if len(c.Spotlight.Blocks) == 0 {
+		c.Spotlight.Blocks = nil // an empty list and an absent one mean the same
+	}
+	text, err := json.Marshal(c)
+	if err != nil {
+		panic(err) // only NaN or Inf, which Validate refuses
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
+}
+
+// YAML is the whole configuration as a file that Load reads back to the same value.
+func (c Config) YAML() []byte {
+	text, err := yaml.Marshal(c)
+	if err != nil {
+		panic(err) // the type has no field that cannot be written
+	}
+	return text
+}
+
+// List is one value or a list of them.
+type List[T any] []T
+
+// MarshalYAML writes a list of one as its value.
+func (l List[T]) MarshalYAML() (any, error) {
+	if len(l) == 1 {
+		return l[0], nil
+	}
+	return []T(l), nil
+}
+
+// scalarAsList marks the slices that a lone scalar may stand for.
+func (List[T]) scalarAsList() {}
+
+// scalarField is the field that a scalar in place of the mapping sets.
+func (Clip) scalarField() string { return "weights" }

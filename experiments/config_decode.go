@@ -1,0 +1,307 @@
+package experiments
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+)
+
+// decoder moves a YAML tree into a Config. The library's own decoder converts
+// between numbers and text in silence and reports over several lines; here each
+// node must have the type of its field, and an error is one line.
+type decoder struct {
+	source string            // the file's path, or the override as the user wrote it
+	lines  bool              // errors carry line numbers (files, not overrides)
+	origin map[string]string // key -> where it was set, for Validate's errors
+}
+
+// read decodes text over Default, then the overrides, then validates.
+func read(source string, text []byte, overrides []string) (Config, error) {
+	c := Default()
+	root := reflect.ValueOf(&c).Elem()
+	origin := map[string]string{}
+	d := decoder{source: source, lines: true, origin: origin}
+	node, err := d.parse(text)
+	if err != nil {
+		return Config{}, err
+	}
+	if node != nil {
+		if err := d.decode(node, root, ""); err != nil {
+			return Config{}, err
+		}
+	}
+	for _, o := range overrides {
+		d := decoder{source: "override " + o, origin: origin}
+		if err := d.override(o, root); err != nil {
+			return Config{}, err
+		}
+	}
+	if err := c.Validate(); err != nil {
+		key, _, _ := strings.Cut(err.Error(), ":")
+		if where, ok := origin[key]; ok {
+			return Config{}, fmt.Errorf("%s: %w", where, err)
+		}
+		return Config{}, fmt.Errorf("%s: %w", source, err)
+	}
+	return c, nil
+}
+
+// parse returns the one document's body, nil if there is none.
+func (d decoder) parse(text []byte) (ast.Node, error) {
+	file, err := parser.ParseBytes(text, 0)
+	if err != nil {
+		var located yaml.Error
+		if errors.As(err, &located) {
+			return nil, fmt.Errorf("%s: not YAML: %s", d.where(located.GetToken().Position.Line), oneLine(located.GetMessage()))
+		}
+		return nil, fmt.Errorf("%s: not YAML: %s", d.source, oneLine(err.Error()))
+	}
+	var body ast.Node
+	for _, doc := range file.Docs {
+		switch {
+		case doc.Body == nil || doc.Body.Type() == ast.CommentType:
+		case body != nil:
+			return nil, fmt.Errorf("%s: a second document, want one", d.where(line(doc.Body)))
+		default:
+			body = doc.Body
+		}
+	}
+	return body, nil
+}
+
+// override applies "a.b=value" to root.
+func (d decoder) override(text string, root reflect.Value) error {
+	key, value, ok := strings.Cut(text, "=")
+	if !ok || key == "" {
+		return fmt.Errorf("%s: want key=value, such as train.lr=.01", d.source)
+	}
+	dst, at := root, ""
+	for _, name := range strings.Split(key, ".") {
+		if dst.Kind() != reflect.Struct {
+			return fmt.Errorf("%s: %s has no keys below it", d.source, at)
+		}
+		field, ok := fieldByKey(dst, name)
+		if !ok {
+			return d.unknown(d.source, join(at, name), dst)
+		}
+		dst, at = field, join(at, name)
+	}
+	node, err := d.parse([]byte(value))
+	if err != nil {
+		return err
+	}
+	if node == nil {
+		return fmt.Errorf("%s: found nothing, want %s", d.source, wanted(dst))
+	}
+	return d.decode(node, dst, at)
+}
+
+// decode sets dst, the field at key, from node.
+func (d decoder) decode(node ast.Node, dst reflect.Value, key string) error {
+	d.origin[key] = d.where(line(node))
+	mismatch := func() error {
+		if key == "" {
+			return fmt.Errorf("%s: found %s, want %s", d.where(line(node)), found(node), wanted(dst))
+		}
+		return fmt.Errorf("%s: %s: found %s, want %s", d.where(line(node)), key, found(node), wanted(dst))
+	}
+	switch dst.Kind() {
+	case reflect.Struct:
+		if m, ok := node.(ast.MapNode); ok {
+			return d.decodeMap(m, dst, key)
+		}
+		if s, ok := dst.Interface().(interface{ scalarField() string }); ok && isScalar(node) {
+			field, _ := fieldByKey(dst, s.scalarField())
+			return d.decode(node, field, join(key, s.scalarField()))
+		}
+		return mismatch()
+	case reflect.Slice:
+		if _, ok := dst.Interface().(interface{ scalarAsList() }); ok && isScalar(node) {
+			list := reflect.MakeSlice(dst.Type(), 1, 1)
+			dst.Set(list)
+			return d.decode(node, list.Index(0), key)
+		}
+		seq, ok := node.(*ast.SequenceNode)
+		if !ok {
+			return mismatch()
+		}
+		dst.Set(reflect.MakeSlice(dst.Type(), len(seq.Values), len(seq.Values)))
+		return d.decodeItems(seq, dst, key)
+	case reflect.Array:
+		seq, ok := node.(*ast.SequenceNode)
+		if !ok || len(seq.Values) != dst.Len() {
+			return mismatch()
+		}
+		return d.decodeItems(seq, dst, key)
+	}
+	if !setScalar(node, dst) {
+		return mismatch()
+	}
+	return nil
+}
+
+func (d decoder) decodeMap(m ast.MapNode, dst reflect.Value, key string) error {
+	for pairs := m.MapRange(); pairs.Next(); {
+		name := pairs.Key().String()
+		if s, ok := pairs.Key().(*ast.StringNode); ok {
+			name = s.Value
+		}
+		field, ok := fieldByKey(dst, name)
+		if !ok {
+			return d.unknown(d.where(line(pairs.Key())), join(key, name), dst)
+		}
+		if err := d.decode(pairs.Value(), field, join(key, name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d decoder) decodeItems(seq *ast.SequenceNode, dst reflect.Value, key string) error {
+	for i, item := range seq.Values {
+		if err := d.decode(item, dst.Index(i), fmt.Sprintf("%s[%d]", key, i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// setScalar sets dst if node is a scalar of its very type; whole numbers are
+// numbers too.
+func setScalar(node ast.Node, dst reflect.Value) bool {
+	switch dst.Kind() {
+	case reflect.String:
+		switch n := node.(type) {
+		case *ast.StringNode:
+			dst.SetString(n.Value)
+			return true
+		case *ast.LiteralNode:
+			dst.SetString(n.Value.Value)
+			return true
+		}
+	case reflect.Bool:
+		if n, ok := node.(*ast.BoolNode); ok {
+			dst.SetBool(n.Value)
+			return true
+		}
+	case reflect.Int:
+		if n, ok := node.(*ast.IntegerNode); ok {
+			switch v := n.Value.(type) {
+			case int64:
+				dst.SetInt(v)
+				return true
+			case uint64:
+				dst.SetInt(int64(v))
+				return v <= 1<<63-1
+			}
+		}
+	case reflect.Float64:
+		switch n := node.(type) {
+		case *ast.FloatNode:
+			dst.SetFloat(n.Value)
+			return true
+		case *ast.IntegerNode:
+			switch v := n.Value.(type) {
+			case int64:
+				dst.SetFloat(float64(v))
+				return true
+			case uint64:
+				dst.SetFloat(float64(v))
+				return true
+			}
+		}
+	default:
+		panic("experiments: no YAML form for " + dst.Type().String())
+	}
+	return false
+}
+
+// where is the place that an error names.
+func (d decoder) where(line int) string {
+	if !d.lines {
+		return d.source
+	}
+	return fmt.Sprintf("%s:%d", d.source, line)
+}
+
+func line(node ast.Node) int { return node.GetToken().Position.Line }
+
+func isScalar(node ast.Node) bool {
+	_, ok := node.(ast.ScalarNode)
+	return ok && node.Type() != ast.NullType
+}
+
+// found and wanted name what is there and what should be, in a user's words.
+func found(node ast.Node) string {
+	switch n := node.(type) {
+	case *ast.NullNode:
+		return "nothing"
+	case *ast.StringNode:
+		return fmt.Sprintf("the text %q", n.Value)
+	case *ast.LiteralNode:
+		return fmt.Sprintf("the text %q", n.Value.Value)
+	case *ast.BoolNode:
+		return n.String()
+	case *ast.IntegerNode, *ast.FloatNode, *ast.InfinityNode, *ast.NanNode:
+		return "the number " + node.String()
+	case *ast.SequenceNode:
+		return fmt.Sprintf("a list of %d", len(n.Values))
+	case ast.MapNode:
+		return "a mapping"
+	}
+	return "a YAML " + strings.ToLower(node.Type().String())
+}
+
+func wanted(dst reflect.Value) string {
+	switch dst.Kind() {
+	case reflect.String:
+		return "text"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int:
+		return "a whole number"
+	case reflect.Float64:
+		return "a number"
+	case reflect.Array:
+		return fmt.Sprintf("a list of %d numbers", dst.Len())
+	case reflect.Slice:
+		item := wanted(reflect.New(dst.Type().Elem()).Elem())
+		if _, ok := dst.Interface().(interface{ scalarAsList() }); ok {
+			return item + " or a list"
+		}
+		return "a list, each item " + item
+	}
+	return "a mapping with the keys " + strings.Join(keys(dst), ", ")
+}
+
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+func join(parent, name string) string {
+	if parent == "" {
+		return name
+	}
+	return parent + "." + name
+}
+
+func fieldByKey(v reflect.Value, key string) (reflect.Value, bool) {
+	i := slices.Index(keys(v), key)
+	if i < 0 {
+		return reflect.Value{}, false
+	}
+	return v.Field(i), true
+}
+
+// keys are the YAML names of a struct's fields, in order.
+func keys(v reflect.Value) []string {
+	names := make([]string, v.NumField())
+	for i := range names {
+		names[i] = v.Type().Field(i).Tag.Get("yaml")
+	}
+	return names
+}

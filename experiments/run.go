@@ -1,0 +1,200 @@
+package experiments
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"spotlighter/experiments/runfmt"
+	"spotlighter/internal/atomicfile"
+)
+
+// Run is one cell's folder, held by this process until Close.
+type Run struct {
+	Dir    string
+	Config Config
+	state  State
+	lock   *os.File
+}
+
+// State is how far a run has come.
+type State int
+
+// A run without a checkpoint starts anew, one with a checkpoint but no result
+// goes on from it, and one with a result is never run again.
+const (
+	New State = iota
+	Unfinished
+	Done
+)
+
+func (s State) String() string {
+	return [...]string{"new", "unfinished", "done"}[s]
+}
+
+// RunName is the name of a cell's folder: <method>-<dataset>-s<seed>-<hash>.
+func RunName(cell Config) string {
+	return fmt.Sprintf("%s-%s-s%d-%s", cell.Method[0], DatasetName(cell.Dataset[0]), cell.Seed[0], cell.Hash()[:8])
+}
+
+// DatasetName is what a data set is called in folders and tables: its name, or
+// that of its task's file without folder and extension.
+func DatasetName(dataset string) string {
+	if isTaskFile(dataset) {
+		base := filepath.Base(dataset)
+		return strings.TrimSuffix(base, filepath.Ext(base))
+	}
+	return dataset
+}
+
+// OpenRun creates or reopens the folder of a cell (a Config with single
+// values) and locks it against other processes; the kernel releases the lock
+// when the process ends, however it ends. It fails with one line if another
+// process holds the run, if the folder holds another configuration or other
+// weights, or if it cannot be written.
+func OpenRun(cell Config, weightsHash string) (*Run, error) {
+	if len(cell.Method) != 1 || len(cell.Dataset) != 1 || len(cell.Seed) != 1 {
+		return nil, fmt.Errorf("open run: %d methods, %d data sets, %d seeds, want one of each (see Config.Cells)",
+			len(cell.Method), len(cell.Dataset), len(cell.Seed))
+	}
+	r := &Run{Dir: filepath.Join(cell.Out, RunName(cell)), Config: cell}
+	if err := os.MkdirAll(r.Dir, 0o755); err != nil {
+		return nil, fmt.Errorf("open run: %w", err)
+	}
+	lock, err := lockFile(r.path(runfmt.LockFile))
+	if err != nil {
+		return nil, fmt.Errorf("open run: %w", err)
+	}
+	r.lock = lock
+	if err := r.reopen(weightsHash); err != nil {
+		r.Close()
+		return nil, fmt.Errorf("open run: %w", err)
+	}
+	return r, nil
+}
+
+// reopen checks what the folder holds and brings it to a state to go on from.
+func (r *Run) reopen(weightsHash string) error {
+	stored, err := os.ReadFile(r.path(runfmt.ConfigFile))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if err := atomicfile.WriteBytes(r.path(runfmt.ConfigFile), r.Config.YAML()); err != nil {
+			return err
+		}
+	case err != nil:
+		return err
+	default:
+		c, err := read(r.path(runfmt.ConfigFile), stored, nil)
+		if err != nil {
+			return fmt.Errorf("%w; the folder is not of this program's version, move it away", err)
+		}
+		if c.Hash() != r.Config.Hash() {
+			return fmt.Errorf("%s: holds another configuration (hash %.8s, want %.8s); move it away", r.Dir, c.Hash(), r.Config.Hash())
+		}
+	}
+	if r.state, err = readState(r.Dir); err != nil {
+		return err
+	}
+	if err := r.checkWeights(weightsHash); err != nil {
+		return err
+	}
+	if r.state == Done {
+		return nil // a done run is left as it is, to the byte
+	}
+	if r.state == New {
+		if err := r.TruncateMetrics(0); err != nil {
+			return err
+		}
+	}
+	return r.logEnv(weightsHash)
+}
+
+func readState(dir string) (State, error) {
+	_, err := runfmt.ReadResult(dir)
+	if err == nil {
+		return Done, nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return New, err
+	}
+	if _, err := os.Stat(filepath.Join(dir, runfmt.CheckpointFile)); err == nil {
+		return Unfinished, nil
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return New, err
+	}
+	return New, nil
+}
+
+// State is the run's state when it was opened, and Done after Finish.
+func (r *Run) State() State { return r.state }
+
+// Checkpoint is the path of the training state; who writes it writes it whole.
+func (r *Run) Checkpoint() string { return r.path(runfmt.CheckpointFile) }
+
+// Result reads the result of a done run.
+func (r *Run) Result() (runfmt.Result, error) { return runfmt.ReadResult(r.Dir) }
+
+// Finish writes the result and so marks the run done. What the configuration
+// knows (names, seed, hash) and the harmonic mean are filled in here.
+func (r *Run) Finish(result runfmt.Result) error {
+	result.Config = r.Config.Hash()
+	result.Protocol = r.Config.Protocol
+	result.Method = r.Config.Method[0]
+	result.Dataset = DatasetName(r.Config.Dataset[0])
+	result.Seed = r.Config.Seed[0]
+	result.HM = runfmt.HarmonicMean(result.Base, result.Novel)
+	if err := runfmt.WriteResult(r.Dir, result); err != nil {
+		return err
+	}
+	r.state = Done
+	return nil
+}
+
+// Close lets other processes have the run.
+func (r *Run) Close() error {
+	if r.lock == nil {
+		return nil
+	}
+	err := r.lock.Close()
+	r.lock = nil
+	return err
+}
+
+func (r *Run) path(name string) string { return filepath.Join(r.Dir, name) }
+
+// holder is what a lock file says about the process that holds it.
+func holder() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return "process " + strconv.Itoa(os.Getpid()) + " on " + host
+}
+
+// lockFile takes the lock of the file at path or says who has it.
+func lockFile(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	if err := tryLock(f); err != nil {
+		f.Close()
+		if errors.Is(err, errLocked) {
+			who, _ := os.ReadFile(path) // only words for the error
+			return nil, fmt.Errorf("%s: in use by %s", filepath.Dir(path), strings.TrimSpace(string(who)))
+		}
+		return nil, fmt.Errorf("lock %s: %w", path, err)
+	}
+	if err = f.Truncate(0); err == nil {
+		_, err = f.WriteAt([]byte(holder()+"\n"), 0)
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}

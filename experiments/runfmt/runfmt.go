@@ -1,0 +1,145 @@
+// Package runfmt is the format of a finished run on disk, shared by the
+// experiments that write it and the results that read it.
+package runfmt
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"spotlighter/internal/atomicfile"
+)
+
+// Schema is the version of result.json that this program writes, and the
+// newest that it reads.
+const Schema = 1
+
+// The files of a run folder.
+const (
+	ConfigFile     = "config.yaml"            // the cell's whole configuration
+	EnvFile        = "env.json"               // where, by what and from what the run was made
+	MetricsFile    = "metrics.jsonl"          // one JSON object a line, in the order of training
+	CheckpointFile = "checkpoint.safetensors" // the training state at the end of an epoch
+	ResultFile     = "result.json"            // a Result; written last: its presence is the done mark
+	LockFile       = "lock"                   // locked by the process that works on the run
+)
+
+// Result is the outcome of one run. Accuracies and shares are in percent.
+type Result struct {
+	Schema   int    `json:"schema"`
+	Config   string `json:"config"` // hash of the configuration
+	Protocol string `json:"protocol"`
+	Method   string `json:"method"`
+	Dataset  string `json:"dataset"`
+	Seed     int    `json:"seed"`
+
+	Base  float64 `json:"base"`  // accuracy on the base classes, among themselves
+	Novel float64 `json:"novel"` // accuracy on the novel classes, among themselves
+	HM    float64 `json:"hm"`    // harmonic mean of the two
+
+	BaseClasses  int `json:"base_classes"`
+	NovelClasses int `json:"novel_classes"`
+	BaseImages   int `json:"base_images"`  // test images of the base classes
+	NovelImages  int `json:"novel_images"` // test images of the novel classes
+
+	TrainableTensors int `json:"trainable_tensors"`
+	TrainableScalars int `json:"trainable_scalars"`
+	PromptScalars    int `json:"prompt_scalars"` // those of the trainable scalars that are the learned context
+
+	// ImagesPerSecond is the speed of evaluation, image encoder included.
+	ImagesPerSecond float64 `json:"images_per_second"`
+	// OnObject is absent where the object's place is not known.
+	OnObject *OnObject `json:"on_object,omitempty"`
+
+	Epochs       int     `json:"epochs"`
+	FinalLoss    float64 `json:"final_loss"` // mean over the last epoch, 0 if nothing was trained
+	TrainSeconds float64 `json:"train_seconds"`
+	EvalSeconds  float64 `json:"eval_seconds"`
+}
+
+// OnObject is the share of the kept tokens, best first, whose patch lies on the
+// true object, and what tokens drawn at random would reach.
+type OnObject struct {
+	Top1   float64 `json:"top1"`
+	Top3   float64 `json:"top3"`
+	Top5   float64 `json:"top5"`
+	Chance float64 `json:"chance"`
+}
+
+// HarmonicMean is 2ab / (a + b), 0 if both are 0.
+func HarmonicMean(a, b float64) float64 {
+	if a+b == 0 {
+		return 0
+	}
+	return 2 * a * b / (a + b)
+}
+
+// WriteResult makes r the result of the run folder dir, whole or not at all.
+func WriteResult(dir string, r Result) error {
+	r.Schema = Schema
+	text, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", filepath.Join(dir, ResultFile), err)
+	}
+	return atomicfile.WriteBytes(filepath.Join(dir, ResultFile), append(text, '\n'))
+}
+
+// ReadResult reads the result of the run folder dir. The error wraps
+// fs.ErrNotExist if the run has none, and else is one line that names the file
+// and what is wrong with it.
+func ReadResult(dir string) (Result, error) {
+	path := filepath.Join(dir, ResultFile)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return Result{}, fmt.Errorf("result: %w", err)
+	}
+	// The version decides what the rest may look like, so it is read first.
+	var version struct {
+		Schema *int `json:"schema"`
+	}
+	if err := json.Unmarshal(text, &version); err != nil {
+		return Result{}, fmt.Errorf("%s: not a whole result (%s); delete it and run again", path, reason(err))
+	}
+	switch {
+	case version.Schema == nil:
+		return Result{}, fmt.Errorf("%s: has no schema, want %d; not written by this program", path, Schema)
+	case *version.Schema > Schema:
+		return Result{}, fmt.Errorf("%s: schema %d, want at most %d; written by a newer program", path, *version.Schema, Schema)
+	case *version.Schema < 1:
+		return Result{}, fmt.Errorf("%s: schema %d, want 1 to %d", path, *version.Schema, Schema)
+	}
+	var r Result
+	dec := json.NewDecoder(strings.NewReader(string(text)))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&r); err != nil {
+		return Result{}, fmt.Errorf("%s: not a result of schema %d (%s)", path, Schema, reason(err))
+	}
+	switch {
+	case r.Method == "":
+		return Result{}, fmt.Errorf("%s: has no method", path)
+	case r.Dataset == "":
+		return Result{}, fmt.Errorf("%s: has no dataset", path)
+	}
+	for name, v := range map[string]float64{"base": r.Base, "novel": r.Novel, "hm": r.HM} {
+		if v < 0 || v > 100 {
+			return Result{}, fmt.Errorf("%s: %s is %g, want a percentage", path, name, v)
+		}
+	}
+	return r, nil
+}
+
+// reason is a JSON error in a user's words.
+func reason(err error) string {
+	var syntax *json.SyntaxError
+	var kind *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &syntax):
+		return fmt.Sprintf("byte %d: %s", syntax.Offset, syntax)
+	case errors.As(err, &kind):
+		return fmt.Sprintf("%s: found a %s, want a %s", kind.Field, kind.Value, kind.Type)
+	}
+	return strings.TrimPrefix(err.Error(), "json: ")
+}
