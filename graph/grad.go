@@ -1,0 +1,61 @@
+package graph
+
+import (
+	"fmt"
+	"slices"
+
+	"gonum.org/v1/gonum/graph"
+	"gorgonia.org/gorgonia"
+)
+
+// Grad returns the gradients of a scalar loss with respect to variables, by
+// Gorgonia's symbolic differentiation. Call it once a graph, with all of them:
+// Gorgonia keeps derivatives on its nodes.
+func (s *Scope) Grad(loss *Node, wrt []*Variable) ([]*Node, error) {
+	nodes := make([]*Node, len(wrt))
+	for i, v := range wrt {
+		nodes[i] = s.Node(v)
+	}
+	s.build.terms = map[*Node][]*Node{}
+	defer func() { s.build.terms = nil }()
+	grads, err := gorgonia.Grad(loss, nodes...)
+	if err != nil {
+		return nil, &Error{What: "gradient of the loss", Err: err}
+	}
+	for n, terms := range s.build.terms {
+		if err := checkSum(s.graph, n, terms); err != nil {
+			return nil, err
+		}
+	}
+	return grads, nil
+}
+
+// checkSum makes sure that the derivative of n is the sum of the terms that it
+// received. Gorgonia adds them with its own op, whose nodes it merges when
+// their 32-bit hashes agree: rare, and then silently wrong.
+func checkSum(g *gorgonia.ExprGraph, n *Node, terms []*Node) error {
+	sum := n.Deriv()
+	if sum == nil { // not between the loss and a variable: never summed
+		return nil
+	}
+	for i := len(terms) - 1; i > 0; i-- {
+		c := operands(g, sum)
+		if len(c) != 2 || c[1] != terms[i] {
+			return &Error{What: fmt.Sprintf("the gradient of %s is not the sum of its %d terms: two nodes have the same hash", n.Name(), len(terms))}
+		}
+		sum = c[0]
+	}
+	if sum != terms[0] {
+		return &Error{What: fmt.Sprintf("the gradient of %s lost a term: two nodes have the same hash", n.Name())}
+	}
+	return nil
+}
+
+// operands lists the children of a node in operand order.
+func operands(g *gorgonia.ExprGraph, n *Node) []*Node {
+	var c []*Node
+	for _, x := range graph.NodesOf(g.From(n.ID())) {
+		c = append(c, x.(*Node))
+	}
+	return slices.Clip(c)
+}

@@ -1,0 +1,280 @@
+package graph
+
+import (
+	"fmt"
+	"hash"
+	"hash/fnv"
+	"runtime"
+	"strings"
+	"sync"
+	"weak"
+
+	"github.com/chewxy/hm"
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"spotlighter/graph/cpu"
+)
+
+// Type is what is known of a value before it is computed.
+type Type struct {
+	Shape Shape
+	Dtype Dtype
+}
+
+// Op is what the author of an operation writes. An Op is immutable, and its
+// fields are its whole identity: two ops with equal fields on the same
+// operands compute the same value, and Compile runs them once.
+type Op interface {
+	// Name is the operation's name in errors, summaries and profiles.
+	Name() string
+	// Infer returns the type of the result, or says what was wanted.
+	Infer(in []Type) (Type, error)
+	// Grad returns the gradient of each operand, given the gradient of the
+	// result; nil for one that is not differentiable. It is called only where
+	// a gradient is needed.
+	Grad(in []*Node, out, dout *Node) []*Node
+	// Run computes the result on the CPU. Its outcome must not depend on the
+	// number of threads.
+	Run(c *Ctx, out Tensor, in []Tensor) error
+}
+
+// NoGrad marks an Op as not differentiable when it is embedded: gradients do
+// not pass (top-k, argmax, gradients themselves).
+type NoGrad struct{}
+
+// Grad is never called.
+func (NoGrad) Grad(in []*Node, _, _ *Node) []*Node { return make([]*Node, len(in)) }
+
+func (NoGrad) noGrad() {}
+
+// Viewer marks an Op whose result is its first operand's memory under another
+// shape; its Run is not called by a Program.
+type Viewer interface{ View() }
+
+// Counter is implemented by ops that do enough arithmetic to be worth counting.
+type Counter interface {
+	// FLOPs counts multiplications and additions, two for a fused one.
+	FLOPs(in []Type, out Type) int64
+}
+
+// Ctx is what a kernel runs with.
+type Ctx struct {
+	*cpu.Pool
+	scratch Tensor // reused from op to op
+	double  Tensor
+}
+
+// Scratch returns n elements for a kernel's own use until it returns; their
+// content is not defined. Only one call an op.
+func Scratch[T cpu.Float](c *Ctx, n int) []T {
+	var zero T
+	if _, ok := any(zero).(float64); ok {
+		if len(c.double.F64) < n {
+			c.double = NewTensor(Float64, n)
+		}
+		return any(c.double.F64[:n]).([]T)
+	}
+	if len(c.scratch.F32) < n {
+		c.scratch = NewTensor(Float32, n)
+	}
+	return any(c.scratch.F32[:n]).([]T)
+}
+
+// builder is what the nodes of one graph share while it is built.
+type builder struct {
+	serial uint64
+	path   []string
+	terms  map[*Node][]*Node // while Grad runs: the gradients each node received
+}
+
+// builders finds the builder of a graph without keeping either alive.
+var builders = struct {
+	sync.Mutex
+	of map[weak.Pointer[gorgonia.ExprGraph]]*builder
+}{of: map[weak.Pointer[gorgonia.ExprGraph]]*builder{}}
+
+func newBuilder(g *gorgonia.ExprGraph) *builder {
+	b, key := &builder{}, weak.Make(g)
+	builders.Lock()
+	builders.of[key] = b
+	builders.Unlock()
+	runtime.AddCleanup(g, func(key weak.Pointer[gorgonia.ExprGraph]) {
+		builders.Lock()
+		delete(builders.of, key)
+		builders.Unlock()
+	}, key)
+	return b
+}
+
+func builderOf(n *Node) *builder {
+	builders.Lock()
+	defer builders.Unlock()
+	b := builders.of[weak.Make(n.Graph())]
+	if b == nil {
+		panic(&Error{What: fmt.Sprintf("node %s is not of a graph made by graph.New", n.Name())})
+	}
+	return b
+}
+
+// Apply adds op to the graph of its operands and returns its result. It panics
+// with an *Error when the operands do not fit.
+func Apply(op Op, in ...*Node) *Node {
+	b := builderOf(in[0])
+	o := &symbol{Op: op, b: b, layer: strings.Join(b.path, "."), in: typesOf(in)}
+	fail := func(err error) {
+		e := &Error{Op: op.Name(), Layer: o.layer, Err: err}
+		for _, t := range o.in {
+			e.In = append(e.In, t.Shape)
+		}
+		panic(e)
+	}
+	out, err := op.Infer(o.in)
+	if err != nil {
+		fail(err)
+	}
+	o.out = out
+	// Gorgonia merges nodes whose 32-bit hashes agree, without a look at their
+	// operands. The serial makes hashes differ, and the loop takes the next one
+	// in the rare case that they still collide.
+	for {
+		b.serial++
+		o.serial = b.serial
+		n, err := gorgonia.ApplyOp(o, in...)
+		if err != nil {
+			fail(err)
+		}
+		if n.Op() == gorgonia.Op(o) {
+			return n
+		}
+	}
+}
+
+// TypeOf returns the type of a node's value.
+func TypeOf(n *Node) Type {
+	if n.IsScalar() {
+		return Type{Shape{}, n.Dtype()}
+	}
+	return Type{n.Shape(), n.Dtype()}
+}
+
+func typesOf(in []*Node) []Type {
+	t := make([]Type, len(in))
+	for i, n := range in {
+		t[i] = TypeOf(n)
+	}
+	return t
+}
+
+// symbol is an Op as Gorgonia sees it.
+type symbol struct {
+	Op
+	b      *builder
+	serial uint64
+	layer  string
+	in     []Type
+	out    Type
+}
+
+var (
+	_ gorgonia.SDOp            = (*symbol)(nil)
+	_ gorgonia.UsePreallocDoer = (*symbol)(nil)
+)
+
+func hmType(t Type) hm.Type {
+	if len(t.Shape) == 0 {
+		return t.Dtype
+	}
+	return gorgonia.TensorType{Dims: len(t.Shape), Of: t.Dtype}
+}
+
+func (o *symbol) Arity() int { return len(o.in) }
+
+func (o *symbol) Type() hm.Type {
+	var ts []hm.Type
+	for _, t := range o.in {
+		ts = append(ts, hmType(t))
+	}
+	return hm.NewFnType(append(ts, hmType(o.out))...)
+}
+
+func (o *symbol) InferShape(...gorgonia.DimSizer) (tensor.Shape, error) { return o.out.Shape, nil }
+func (o *symbol) ReturnsPtr() bool                                      { return false }
+func (o *symbol) CallsExtern() bool                                     { return false }
+func (o *symbol) OverwritesInput() int                                  { return -1 }
+func (o *symbol) String() string                                        { return o.Name() }
+func (o *symbol) WriteHash(h hash.Hash)                                 { fmt.Fprintf(h, "%s#%d", o.key(), o.serial) }
+
+func (o *symbol) Hashcode() uint32 {
+	h := fnv.New32a()
+	o.WriteHash(h)
+	return h.Sum32()
+}
+
+// key is the op's identity: its type and all of its fields.
+func (o *symbol) key() string { return fmt.Sprintf("%T%+v", o.Op, o.Op) }
+
+func (o *symbol) DiffWRT(n int) []bool {
+	d := make([]bool, n)
+	if _, no := o.Op.(interface{ noGrad() }); no {
+		return d
+	}
+	for i, t := range o.in {
+		d[i] = t.Dtype != Int
+	}
+	return d
+}
+
+// SymDiff is called by gorgonia.Grad, for nodes that lie between the loss and
+// the variables asked for.
+func (o *symbol) SymDiff(in gorgonia.Nodes, out, dout *Node) (grads gorgonia.Nodes, err error) {
+	path := o.b.path
+	defer func() { o.b.path = path }()
+	o.b.path = []string{o.layer}
+	err = Try(func() { grads = o.Grad(in, out, dout) })
+	if err != nil {
+		return nil, err
+	}
+	for i, d := range o.DiffWRT(len(in)) {
+		switch {
+		case d && grads[i] == nil:
+			return nil, &Error{Op: o.Name(), Layer: o.layer, What: fmt.Sprintf("no gradient for operand %d", i)}
+		case d && !grads[i].Shape().Eq(in[i].Shape()):
+			return nil, &Error{Op: o.Name(), Layer: o.layer, What: fmt.Sprintf("gradient of operand %d is %v, the operand is %v", i, grads[i].Shape(), in[i].Shape())}
+		case d && o.b.terms != nil:
+			o.b.terms[in[i]] = append(o.b.terms[in[i]], grads[i])
+		}
+	}
+	return grads, nil
+}
+
+// Do runs the op under Gorgonia's own machines.
+func (o *symbol) Do(vs ...gorgonia.Value) (gorgonia.Value, error) {
+	return o.run(NewTensor(o.out.Dtype, o.out.Shape...), vs)
+}
+
+// UsePreallocDo does the same into memory that the machine planned.
+func (o *symbol) UsePreallocDo(pre gorgonia.Value, vs ...gorgonia.Value) (gorgonia.Value, error) {
+	out, err := fromValue(pre)
+	if err != nil {
+		return nil, err
+	}
+	if _, err = o.run(out, vs); err != nil {
+		return nil, err
+	}
+	return pre, nil
+}
+
+func (o *symbol) run(out Tensor, vs []gorgonia.Value) (gorgonia.Value, error) {
+	in := make([]Tensor, len(vs))
+	for i, v := range vs {
+		var err error
+		if in[i], err = fromValue(v); err != nil {
+			return nil, err
+		}
+	}
+	if err := o.Op.Run(&Ctx{Pool: cpu.NewPool(1)}, out, in); err != nil {
+		return nil, err
+	}
+	return toValue(out), nil
+}

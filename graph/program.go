@@ -1,0 +1,239 @@
+package graph
+
+import (
+	"context"
+	"fmt"
+	"sort"
+
+	"gorgonia.org/gorgonia"
+
+	"spotlighter/graph/cpu"
+)
+
+// Program is a compiled graph on the CPU. It is not safe for concurrent use;
+// programs of different graphs are.
+type Program struct {
+	plan    *plan
+	ctx     *Ctx
+	values  []Tensor   // by value
+	in      [][]Tensor // operands by step, refreshed where a leaf is among them
+	fed     []feed
+	vars    []binding
+	outputs map[string]int
+	updates []update
+}
+
+type feed struct {
+	name  string
+	value int
+}
+
+type binding struct {
+	v     *Variable
+	value int
+}
+
+type update struct {
+	v     *Variable
+	value int
+}
+
+// Compile makes a program that computes the named outputs and then writes the
+// updates. Every variable it reads must have its value by the first Run.
+func (s *Scope) Compile(pool *cpu.Pool, outputs map[string]*Node, updates ...Update) (*Program, error) {
+	names := make([]string, 0, len(outputs))
+	for name := range outputs {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	var nodes []*Node
+	for _, name := range names {
+		nodes = append(nodes, outputs[name])
+	}
+	written := map[*Variable]bool{}
+	for _, u := range updates {
+		switch got := TypeOf(u.Value); {
+		case u.Var.Kind == Frozen:
+			return nil, &Error{What: fmt.Sprintf("variable %s is frozen and cannot be updated", u.Var.Name)}
+		case written[u.Var]:
+			return nil, &Error{What: fmt.Sprintf("variable %s is updated twice", u.Var.Name)}
+		case !sameShape(got.Shape, u.Var.Type.Shape):
+			return nil, &Error{What: fmt.Sprintf("variable %s is %v, its update is %v", u.Var.Name, u.Var.Type.Shape, got.Shape)}
+		}
+		written[u.Var] = true
+		nodes = append(nodes, u.Value)
+	}
+	pl, err := makePlan(s, nodes)
+	if err != nil {
+		return nil, err
+	}
+	p := &Program{plan: pl, ctx: &Ctx{Pool: pool}, outputs: map[string]int{}}
+	for _, name := range names {
+		p.outputs[name] = pl.of[outputs[name]]
+	}
+	for _, u := range updates {
+		p.updates = append(p.updates, update{u.Var, pl.of[u.Value]})
+	}
+	p.bindLeaves(s)
+	p.allocate()
+	return p, nil
+}
+
+// bindLeaves finds where each leaf's memory comes from.
+func (p *Program) bindLeaves(s *Scope) {
+	p.values = make([]Tensor, len(p.plan.values))
+	of := map[*Node]int{}
+	for i, v := range p.plan.values {
+		if !v.leaf {
+			continue
+		}
+		of[v.node] = i
+		if t, ok := s.consts[v.node]; ok {
+			p.values[i] = t
+		} else if c, ok := v.node.Op().(interface{ Value() gorgonia.Value }); ok {
+			t, err := fromValue(c.Value())
+			if err != nil {
+				panic(err) // Gorgonia makes no constants but the float one
+			}
+			p.values[i] = t
+		}
+	}
+	for name, n := range s.inputs {
+		if i, ok := of[n]; ok {
+			p.fed = append(p.fed, feed{name, i})
+		}
+	}
+	sort.Slice(p.fed, func(i, j int) bool { return p.fed[i].name < p.fed[j].name })
+	for _, v := range s.order {
+		if i, ok := of[s.vars[v.Name]]; ok {
+			p.vars = append(p.vars, binding{v, i})
+		}
+	}
+}
+
+func (p *Program) allocate() {
+	arenas := map[Dtype]Tensor{}
+	for t, n := range p.plan.arena {
+		arenas[t] = NewTensor(t, n)
+	}
+	for i, v := range p.plan.values {
+		if !v.leaf && v.root == i {
+			p.values[i] = arenas[v.typ.Dtype].slice(v.off, v.typ.Shape)
+		}
+	}
+	p.in = make([][]Tensor, len(p.plan.steps))
+	for i, st := range p.plan.steps {
+		p.in[i] = make([]Tensor, len(st.in))
+	}
+}
+
+// Run computes the outputs from the inputs, fed by name, and then writes the
+// updates. When it returns an error no variable has changed. A feed is not
+// copied and must not change while Run works.
+func (p *Program) Run(ctx context.Context, feeds map[string]Tensor) error {
+	if err := p.feed(feeds); err != nil {
+		return err
+	}
+	for i := range p.plan.steps {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		st := &p.plan.steps[i]
+		if st.view {
+			p.values[st.out] = p.values[st.in[0]]
+			p.values[st.out].Shape = p.plan.values[st.out].typ.Shape
+			continue
+		}
+		for k, v := range st.in {
+			p.in[i][k] = p.values[v]
+		}
+		if err := p.run(st, p.in[i]); err != nil {
+			return err
+		}
+	}
+	for _, u := range p.updates {
+		u.v.Value.copyFrom(p.values[u.value])
+	}
+	return nil
+}
+
+func (p *Program) feed(feeds map[string]Tensor) error {
+	for _, f := range p.fed {
+		t, ok := feeds[f.name]
+		want := p.plan.values[f.value].typ
+		switch {
+		case !ok:
+			return &Error{What: fmt.Sprintf("input %s was not fed", f.name)}
+		case t.Dtype != Int && want.Dtype != Int:
+			t = t.Convert(want.Dtype)
+		case t.Dtype != want.Dtype:
+			return &Error{What: fmt.Sprintf("input %s was fed %v, want %v", f.name, t.Dtype, want.Dtype)}
+		}
+		if !sameShape(t.Shape, want.Shape) {
+			return &Error{What: fmt.Sprintf("input %s was fed %v, want %v", f.name, t.Shape, want.Shape)}
+		}
+		p.values[f.value] = t
+	}
+	for _, b := range p.vars {
+		if !b.v.ready() {
+			return &Error{What: fmt.Sprintf("variable %s has no value: it was neither initialised nor loaded", b.v.Name)}
+		}
+		p.values[b.value] = b.v.Value
+	}
+	return nil
+}
+
+// run calls one kernel and gives its failure a name.
+func (p *Program) run(st *step, in []Tensor) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic: %v", r)
+		}
+		if err != nil {
+			e := &Error{Op: st.op.Name(), Layer: st.layer, Err: err}
+			for _, t := range in {
+				e.In = append(e.In, t.Shape)
+			}
+			err = e
+		}
+	}()
+	return st.op.Run(p.ctx, p.values[st.out], in)
+}
+
+// Output returns a named output of the last Run. Its memory is the program's:
+// the next Run overwrites it.
+func (p *Program) Output(name string) Tensor {
+	i, ok := p.outputs[name]
+	if !ok {
+		Failf("program has no output %q", name)
+	}
+	return p.values[i]
+}
+
+// Bytes is the size of the memory that the program planned for intermediate
+// values.
+func (p *Program) Bytes() int64 {
+	var n int64
+	for t, k := range p.plan.arena {
+		n += int64(k) * int64(t.Size())
+	}
+	return n
+}
+
+// sum is Gorgonia's addition of two gradients of one shape.
+type sum struct{ NoGrad }
+
+func (sum) Name() string                  { return "add" }
+func (sum) Infer(in []Type) (Type, error) { return in[0], nil }
+func (sum) Run(c *Ctx, out Tensor, in []Tensor) error {
+	if out.Dtype == Float64 {
+		addInto(c, out.F64, in[0].F64, in[1].F64)
+	} else {
+		addInto(c, out.F32, in[0].F32, in[1].F32)
+	}
+	return nil
+}
+
+func addInto[T cpu.Float](c *Ctx, out, a, b []T) {
+	c.For(len(out), 1<<14, func(lo, hi int) { cpu.Add(out[lo:hi], a[lo:hi], b[lo:hi]) })
+}

@@ -1,0 +1,74 @@
+package layers
+
+import (
+	"fmt"
+
+	"spotlighter/graph"
+	"spotlighter/graph/cpu"
+)
+
+// layerNorm normalises rows (Ba, Kiros and Hinton, arXiv 1607.06450).
+type layerNorm struct{ Eps float64 }
+
+// LayerNorm gives each row of x [..., W] mean 0 and variance 1 (biased, plus
+// eps), then scales it by gamma [W] and adds beta [W].
+func LayerNorm(x, gamma, beta *Node, eps float64) *Node {
+	return graph.Apply(layerNorm{eps}, x, gamma, beta)
+}
+
+func (layerNorm) Name() string { return "layernorm" }
+func (layerNorm) Infer(in []graph.Type) (graph.Type, error) {
+	if err := atLeast(in[0], 1); err != nil {
+		return graph.Type{}, err
+	}
+	w := graph.Shape{last(in[0].Shape)}
+	if !in[1].Shape.Eq(w) || !in[2].Shape.Eq(w) {
+		return graph.Type{}, fmt.Errorf("want gamma and beta of %d", w[0])
+	}
+	return in[0], nil
+}
+func (o layerNorm) Grad(in []*Node, _, dy *Node) []*Node {
+	return []*Node{
+		graph.Apply(layerNormGrad{Eps: o.Eps}, in[0], in[1], dy),
+		Sum(flat(Mul(dy, graph.Apply(standardise{Eps: o.Eps, Inside: true}, in[0]))), 0),
+		Sum(flat(dy), 0),
+	}
+}
+func (o layerNorm) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) error {
+	if out.Dtype == graph.Float64 {
+		layerNormKernel(c, o.Eps, out.F64, in[0].F64, in[1].F64, in[2].F64)
+	} else {
+		layerNormKernel(c, o.Eps, out.F32, in[0].F32, in[1].F32, in[2].F32)
+	}
+	return nil
+}
+
+func layerNormKernel[T cpu.Float](c *graph.Ctx, eps float64, y, x, gamma, beta []T) {
+	rows(c, len(x), len(gamma), func(_, lo, hi int) {
+		cpu.LayerNormRow(y[lo:hi], x[lo:hi], gamma, beta, T(eps))
+	})
+}
+
+// layerNormGrad is the gradient with respect to x.
+type layerNormGrad struct {
+	graph.NoGrad
+	Eps float64
+}
+
+func (layerNormGrad) Name() string                              { return "layernorm gradient" }
+func (layerNormGrad) Infer(in []graph.Type) (graph.Type, error) { return in[0], nil }
+func (o layerNormGrad) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) error {
+	if out.Dtype == graph.Float64 {
+		layerNormGradKernel(c, o.Eps, out.F64, in[0].F64, in[1].F64, in[2].F64)
+	} else {
+		layerNormGradKernel(c, o.Eps, out.F32, in[0].F32, in[1].F32, in[2].F32)
+	}
+	return nil
+}
+
+func layerNormGradKernel[T cpu.Float](c *graph.Ctx, eps float64, dx, x, gamma, dy []T) {
+	rows(c, len(x), len(gamma), func(_, lo, hi int) {
+		mean, rstd := cpu.RowStats(x[lo:hi], T(eps))
+		cpu.LayerNormGradRow(dx[lo:hi], x[lo:hi], gamma, dy[lo:hi], mean, rstd)
+	})
+}

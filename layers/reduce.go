@@ -1,0 +1,177 @@
+package layers
+
+import (
+	"fmt"
+	"math"
+
+	"spotlighter/graph"
+	"spotlighter/graph/cpu"
+)
+
+// reduce sums, averages or takes the greatest along one axis, which is dropped.
+type reduce struct {
+	Fn   string
+	Axis int
+}
+
+// Sum adds along an axis and drops it. A negative axis counts from the end.
+func Sum(x *Node, axis int) *Node { return graph.Apply(reduce{"sum", axisOf(x, axis)}, x) }
+
+// Mean averages along an axis and drops it.
+func Mean(x *Node, axis int) *Node {
+	axis = axisOf(x, axis)
+	return Scale(Sum(x, axis), 1/float64(ShapeOf(x)[axis]))
+}
+
+// Max takes the greatest along an axis and drops it. The gradient goes to the
+// first of equals.
+func Max(x *Node, axis int) *Node { return graph.Apply(reduce{"max", axisOf(x, axis)}, x) }
+
+// SumAll adds all elements to a scalar.
+func SumAll(x *Node) *Node {
+	if len(ShapeOf(x)) == 0 {
+		return x
+	}
+	return Sum(Reshape(x, count(ShapeOf(x))), 0)
+}
+
+// MeanAll averages all elements to a scalar.
+func MeanAll(x *Node) *Node { return Scale(SumAll(x), 1/float64(count(ShapeOf(x)))) }
+
+func axisOf(x *Node, axis int) int {
+	n := len(ShapeOf(x))
+	if axis < 0 {
+		axis += n
+	}
+	if axis < 0 || axis >= n {
+		graph.Failf("axis %d of a value with %d axes", axis, n)
+	}
+	return axis
+}
+
+func (o reduce) Name() string { return o.Fn }
+func (o reduce) Infer(in []graph.Type) (graph.Type, error) {
+	s := in[0].Shape
+	if o.Fn == "max" && s[o.Axis] == 0 {
+		return graph.Type{}, fmt.Errorf("axis %d is empty", o.Axis)
+	}
+	out := append(s[:o.Axis:o.Axis], s[o.Axis+1:]...)
+	return graph.Type{Shape: out, Dtype: in[0].Dtype}, nil
+}
+func (o reduce) Grad(in []*Node, out, dout *Node) []*Node {
+	s := ShapeOf(in[0])
+	if o.Fn == "max" {
+		return []*Node{graph.Apply(maxGrad{Axis: o.Axis}, in[0], dout)}
+	}
+	one := s.Clone()
+	one[o.Axis] = 1
+	return []*Node{Broadcast(Reshape(dout, one...), s...)}
+}
+func (o reduce) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) error {
+	if out.Dtype == graph.Float64 {
+		reduceKernel(c, o, in[0].Shape, out.F64, in[0].F64)
+	} else {
+		reduceKernel(c, o, in[0].Shape, out.F32, in[0].F32)
+	}
+	return nil
+}
+
+func reduceKernel[T cpu.Float](c *graph.Ctx, o reduce, s graph.Shape, y, x []T) {
+	outer, n, inner := split(s, o.Axis)
+	if inner == 1 {
+		c.For(outer, rowGrain(n), func(lo, hi int) {
+			for r := lo; r < hi; r++ {
+				if row := x[r*n : r*n+n]; o.Fn == "sum" {
+					y[r] = cpu.Sum(row)
+				} else {
+					y[r] = cpu.Max(row)
+				}
+			}
+		})
+		return
+	}
+	// One task owns a run of columns, so that each sum has one order.
+	cols := max(1, min(inner, grain/max(n, 1)))
+	per := (inner + cols - 1) / cols
+	c.For(outer*per, 1, func(lo, hi int) {
+		for t := lo; t < hi; t++ {
+			r, j := t/per, t%per*cols
+			k := min(j+cols, inner)
+			dst := y[r*inner+j : r*inner+k]
+			src := x[r*n*inner:]
+			if o.Fn == "sum" {
+				clear(dst)
+			} else {
+				for i := range dst {
+					dst[i] = T(math.Inf(-1))
+				}
+			}
+			for a := 0; a < n; a++ {
+				if row := src[a*inner+j : a*inner+k]; o.Fn == "sum" {
+					cpu.Add(dst, dst, row)
+				} else {
+					for i, v := range row {
+						dst[i] = max(dst[i], v)
+					}
+				}
+			}
+		}
+	})
+}
+
+// maxGrad sends the gradient of a maximum to the first element that attains it.
+type maxGrad struct {
+	graph.NoGrad
+	Axis int
+}
+
+func (maxGrad) Name() string                              { return "max gradient" }
+func (maxGrad) Infer(in []graph.Type) (graph.Type, error) { return in[0], nil }
+func (o maxGrad) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) error {
+	if out.Dtype == graph.Float64 {
+		maxGradKernel(c, o.Axis, out.Shape, out.F64, in[0].F64, in[1].F64)
+	} else {
+		maxGradKernel(c, o.Axis, out.Shape, out.F32, in[0].F32, in[1].F32)
+	}
+	return nil
+}
+
+func maxGradKernel[T cpu.Float](c *graph.Ctx, axis int, s graph.Shape, dx, x, dy []T) {
+	outer, n, inner := split(s, axis)
+	c.For(outer, rowGrain(n*inner), func(lo, hi int) {
+		clear(dx[lo*n*inner : hi*n*inner])
+		for r := lo; r < hi; r++ {
+			for j := 0; j < inner; j++ {
+				base, best := r*n*inner+j, 0
+				for a := 1; a < n; a++ {
+					if x[base+a*inner] > x[base+best*inner] {
+						best = a
+					}
+				}
+				dx[base+best*inner] = dy[r*inner+j]
+			}
+		}
+	})
+}
+
+// SumTo undoes a broadcast: it sums x over the axes in which shape repeats.
+func SumTo(x *Node, shape graph.Shape) *Node {
+	s := ShapeOf(x)
+	if s.Eq(shape) && len(s) == len(shape) {
+		return x
+	}
+	for len(s) > len(shape) {
+		x = Sum(x, 0)
+		s = ShapeOf(x)
+	}
+	for i := range shape {
+		if shape[i] == 1 && s[i] != 1 {
+			x = Sum(x, i)
+			one := s.Clone()
+			one[i] = 1
+			x = Reshape(x, one...)
+			s = ShapeOf(x)
+		}
+	}
+	return x
+}

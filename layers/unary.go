@@ -1,0 +1,147 @@
+package layers
+
+import (
+	"math"
+
+	"spotlighter/graph"
+	"spotlighter/graph/cpu"
+)
+
+// unary is an elementwise function of one operand.
+type unary struct{ Fn string }
+
+// unaryGrad multiplies the gradient with the function's derivative.
+type unaryGrad struct {
+	graph.NoGrad
+	Fn string
+}
+
+// function is an elementwise function and its derivative, the latter given x
+// and y = f(x).
+type function struct {
+	f, df func(x, y float64) float64
+}
+
+var functions = map[string]function{
+	"exp":     {func(x, _ float64) float64 { return math.Exp(x) }, func(_, y float64) float64 { return y }},
+	"log":     {func(x, _ float64) float64 { return math.Log(x) }, func(x, _ float64) float64 { return 1 / x }},
+	"sigmoid": {func(x, _ float64) float64 { return 1 / (1 + math.Exp(-x)) }, func(_, y float64) float64 { return y * (1 - y) }},
+	"sqrt":    {func(x, _ float64) float64 { return math.Sqrt(x) }, func(_, y float64) float64 { return .5 / y }},
+	"square":  {func(x, _ float64) float64 { return x * x }, func(x, _ float64) float64 { return 2 * x }},
+	"tanh":    {func(x, _ float64) float64 { return math.Tanh(x) }, func(_, y float64) float64 { return 1 - y*y }},
+	"relu":    {func(x, _ float64) float64 { return max(x, 0) }, func(x, _ float64) float64 { return step(x) }},
+	"gelu": {
+		func(x, _ float64) float64 { return .5 * x * (1 + math.Erf(x/math.Sqrt2)) },
+		func(x, _ float64) float64 {
+			return .5*(1+math.Erf(x/math.Sqrt2)) + x*math.Exp(-x*x/2)/math.Sqrt(2*math.Pi)
+		},
+	},
+}
+
+func step(x float64) float64 {
+	if x > 0 {
+		return 1
+	}
+	return 0
+}
+
+// Exp is e^x, elementwise.
+func Exp(x *Node) *Node { return graph.Apply(unary{"exp"}, x) }
+
+// Log is the natural logarithm, elementwise.
+func Log(x *Node) *Node { return graph.Apply(unary{"log"}, x) }
+
+// Sigmoid is 1/(1+e^-x), elementwise.
+func Sigmoid(x *Node) *Node { return graph.Apply(unary{"sigmoid"}, x) }
+
+// Sqrt is the square root, elementwise.
+func Sqrt(x *Node) *Node { return graph.Apply(unary{"sqrt"}, x) }
+
+// Square is x*x, elementwise.
+func Square(x *Node) *Node { return graph.Apply(unary{"square"}, x) }
+
+// Tanh is the hyperbolic tangent, elementwise.
+func Tanh(x *Node) *Node { return graph.Apply(unary{"tanh"}, x) }
+
+// ReLU is max(x, 0), elementwise.
+func ReLU(x *Node) *Node { return graph.Apply(unary{"relu"}, x) }
+
+// GELU is x times the normal distribution function of x, elementwise
+// (Hendrycks and Gimpel, arXiv 1606.08415; the exact form, with erf).
+func GELU(x *Node) *Node { return graph.Apply(unary{"gelu"}, x) }
+
+// QuickGELU is x*sigmoid(1.702x), elementwise: CLIP's activation.
+func QuickGELU(x *Node) *Node { return graph.Apply(quickGELU{}, x) }
+
+func (o unary) Name() string                              { return o.Fn }
+func (o unary) Infer(in []graph.Type) (graph.Type, error) { return in[0], nil }
+func (o unary) Grad(in []*Node, out, dout *Node) []*Node {
+	return []*Node{graph.Apply(unaryGrad{Fn: o.Fn}, in[0], out, dout)}
+}
+func (o unary) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) error {
+	f := functions[o.Fn].f
+	if out.Dtype == graph.Float64 {
+		apply(c, out.F64, in[0].F64, f)
+	} else {
+		apply(c, out.F32, in[0].F32, f)
+	}
+	return nil
+}
+
+func apply[T cpu.Float](c *graph.Ctx, out, x []T, f func(x, y float64) float64) {
+	c.For(len(out), 1<<10, func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			out[i] = T(f(float64(x[i]), 0))
+		}
+	})
+}
+
+func (o unaryGrad) Name() string                              { return o.Fn + " gradient" }
+func (o unaryGrad) Infer(in []graph.Type) (graph.Type, error) { return in[0], sameAs(in) }
+func (o unaryGrad) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) error {
+	df := functions[o.Fn].df
+	if out.Dtype == graph.Float64 {
+		applyGrad(c, out.F64, in[0].F64, in[1].F64, in[2].F64, df)
+	} else {
+		applyGrad(c, out.F32, in[0].F32, in[1].F32, in[2].F32, df)
+	}
+	return nil
+}
+
+func applyGrad[T cpu.Float](c *graph.Ctx, out, x, y, dy []T, df func(x, y float64) float64) {
+	c.For(len(out), 1<<10, func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			out[i] = dy[i] * T(df(float64(x[i]), float64(y[i])))
+		}
+	})
+}
+
+type quickGELU struct{}
+
+func (quickGELU) Name() string                              { return "quickgelu" }
+func (quickGELU) Infer(in []graph.Type) (graph.Type, error) { return in[0], nil }
+func (quickGELU) Grad(in []*Node, _, dout *Node) []*Node {
+	return []*Node{graph.Apply(quickGELUGrad{}, in[0], dout)}
+}
+func (quickGELU) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) error {
+	if out.Dtype == graph.Float64 {
+		each(c, out.Len(), func(lo, hi int) { cpu.QuickGELU(out.F64[lo:hi], in[0].F64[lo:hi]) })
+	} else {
+		each(c, out.Len(), func(lo, hi int) { cpu.QuickGELU(out.F32[lo:hi], in[0].F32[lo:hi]) })
+	}
+	return nil
+}
+
+type quickGELUGrad struct{ graph.NoGrad }
+
+func (quickGELUGrad) Name() string                              { return "quickgelu gradient" }
+func (quickGELUGrad) Infer(in []graph.Type) (graph.Type, error) { return in[0], sameAs(in) }
+func (quickGELUGrad) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) error {
+	x, dy := in[0], in[1]
+	if out.Dtype == graph.Float64 {
+		each(c, out.Len(), func(lo, hi int) { cpu.QuickGELUGrad(out.F64[lo:hi], x.F64[lo:hi], dy.F64[lo:hi]) })
+	} else {
+		each(c, out.Len(), func(lo, hi int) { cpu.QuickGELUGrad(out.F32[lo:hi], x.F32[lo:hi], dy.F32[lo:hi]) })
+	}
+	return nil
+}

@@ -1,0 +1,125 @@
+package spotlight
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Config chooses, stage by stage, what the method does. The zero value is not
+// usable: start from Default. Every key is an ablation.
+type Config struct {
+	// Tokens are the patch tokens that are scored, kept and written to the
+	// bank: "contribution" (what each patch adds to the CLS feature in Blocks),
+	// "value" (the last block's values, no residual) or "plain" (patch tokens
+	// after ln_post and projection: the literal reading of the paper).
+	Tokens string `yaml:"tokens"`
+	// Blocks counts from 1 and names the blocks whose contributions are summed.
+	// Empty: the third and fourth fifth of the depth.
+	Blocks []int `yaml:"blocks"`
+
+	// SampleWise and SemanticWise switch the two activations on (s1, s2).
+	SampleWise   bool `yaml:"sample_wise"`
+	SemanticWise bool `yaml:"semantic_wise"`
+	// Contrast subtracts the activation's mean over the classes.
+	Contrast bool `yaml:"contrast"`
+	// Smooth is the sigma, in patches, of the Gaussian over the patch grid; 0 is off.
+	Smooth float64 `yaml:"smooth"`
+
+	// Select is what the tokens are ranked by: "score", "cls-attention" (of
+	// Blocks), "random" or "all" (every token, one level).
+	Select string `yaml:"select"`
+	// Window is the odd side of the window around the score's peak; 0 takes the
+	// best tokens anywhere, -1 is a third of the grid's side, made odd.
+	Window int `yaml:"window"`
+	// Keep is K, the number of tokens kept; Level1 is K1, how many of them are
+	// in the first level. Level1 = Keep has one level.
+	Keep   int `yaml:"keep"`
+	Level1 int `yaml:"level1"`
+
+	// Bank is "class" (Prototypes for each class), or "frozen" (never written).
+	Bank       string  `yaml:"bank"`
+	Prototypes int     `yaml:"prototypes"`
+	Momentum   float64 `yaml:"momentum"`
+	// ReadingMomentum is the momentum of the bank's sixth row, the class's mean
+	// re-read feature.
+	ReadingMomentum float64 `yaml:"reading_momentum"`
+
+	// Read turns the kept tokens into a feature: "reread" (the CLS row runs
+	// again, biased towards them, through the last RereadBlocks blocks), "pool"
+	// (their contributions count double in g, the others' not at all) or
+	// "tokens" (the kept tokens themselves are classified).
+	Read string `yaml:"read"`
+	// RereadBlocks is R; 0 is four fifths of the depth, at most 4.
+	RereadBlocks int `yaml:"reread_blocks"`
+
+	// IRM and TRM switch the mapping modules: IRM on or off; TRM is "scalars"
+	// (a and b), "linear" (the figure's 2D -> D matrix) or "off".
+	IRM   bool   `yaml:"irm"`
+	TRM   string `yaml:"trm"`
+	Heads int    `yaml:"heads"`
+
+	// LocalLoss adds the cross-entropies of a re-read with each level alone.
+	LocalLoss bool `yaml:"local_loss"`
+	// Balance divides the loss of the prediction beside that of the plain logits.
+	Balance float64 `yaml:"balance"`
+}
+
+// Default is the method of the design: 21 scalars beside the prompt.
+func Default() Config {
+	return Config{
+		Tokens: "contribution", SampleWise: true, SemanticWise: true, Contrast: true, Smooth: 1,
+		Select: "score", Window: -1, Keep: 5, Level1: 3,
+		Bank: "class", Prototypes: 5, Momentum: .8, ReadingMomentum: .95,
+		Read: "reread", IRM: true, TRM: "scalars", Heads: 8, Balance: 50,
+	}
+}
+
+// Validate reports the first setting that cannot work, by its key.
+func (c Config) Validate() error {
+	for _, e := range []struct {
+		key, got string
+		want     []string
+	}{
+		{"tokens", c.Tokens, []string{"contribution", "value", "plain"}},
+		{"select", c.Select, []string{"score", "cls-attention", "random", "all"}},
+		{"bank", c.Bank, []string{"class", "frozen"}},
+		{"read", c.Read, []string{"reread", "pool", "tokens"}},
+		{"trm", c.TRM, []string{"scalars", "linear", "off"}},
+	} {
+		if !slices.Contains(e.want, e.got) {
+			return fmt.Errorf("spotlight.%s: %q is none of %s", e.key, e.got, strings.Join(e.want, ", "))
+		}
+	}
+	switch {
+	case !c.SampleWise && !c.SemanticWise:
+		return fmt.Errorf("spotlight.sample_wise and spotlight.semantic_wise are both off: no score is left to rank the tokens by")
+	case c.Keep < 1:
+		return fmt.Errorf("spotlight.keep: %d, want at least 1", c.Keep)
+	case c.Level1 < 1 || c.Level1 > c.Keep:
+		return fmt.Errorf("spotlight.level1: %d, want 1 to keep (%d)", c.Level1, c.Keep)
+	case c.Window != -1 && c.Window != 0 && (c.Window < 1 || c.Window%2 == 0):
+		return fmt.Errorf("spotlight.window: %d, want an odd side, 0 (anywhere) or -1 (by the grid)", c.Window)
+	case c.Window > 0 && c.Keep > c.Window*c.Window:
+		return fmt.Errorf("spotlight.keep: %d tokens do not fit a window of %dx%d", c.Keep, c.Window, c.Window)
+	case c.Prototypes < 1:
+		return fmt.Errorf("spotlight.prototypes: %d, want at least 1", c.Prototypes)
+	case c.Momentum < 0 || c.Momentum >= 1:
+		return fmt.Errorf("spotlight.momentum: %g, want 0 <= momentum < 1", c.Momentum)
+	case c.ReadingMomentum < 0 || c.ReadingMomentum >= 1:
+		return fmt.Errorf("spotlight.reading_momentum: %g, want 0 <= reading_momentum < 1", c.ReadingMomentum)
+	case c.Heads < 1:
+		return fmt.Errorf("spotlight.heads: %d, want at least 1", c.Heads)
+	case c.Balance <= 0:
+		return fmt.Errorf("spotlight.balance: %g, want above 0", c.Balance)
+	case c.Smooth < 0:
+		return fmt.Errorf("spotlight.smooth: %g, want 0 (off) or above", c.Smooth)
+	case c.RereadBlocks < 0:
+		return fmt.Errorf("spotlight.reread_blocks: %d, want 0 (by the depth) or above", c.RereadBlocks)
+	case c.Tokens == "plain" && c.Read == "pool":
+		return fmt.Errorf("spotlight.read: pool needs tokens that sum to the feature, tokens: plain does not")
+	case c.Select == "all" && c.Read == "pool":
+		return fmt.Errorf("spotlight.select: all keeps every token, read: pool would change nothing")
+	}
+	return nil
+}
