@@ -4,12 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
 )
 
 // decoder moves a YAML tree into a Config. The library's own decoder converts
@@ -172,6 +175,9 @@ func (d decoder) decodeItems(seq *ast.SequenceNode, dst reflect.Value, key strin
 	return nil
 }
 
+// exponent is a number without a point but with an exponent.
+var exponent = regexp.MustCompile(`^[-+]?[0-9]+[eE][-+]?[0-9]+$`)
+
 // setScalar sets dst if node is a scalar of its very type; whole numbers are
 // numbers too.
 func setScalar(node ast.Node, dst reflect.Value) bool {
@@ -206,6 +212,13 @@ func setScalar(node ast.Node, dst reflect.Value) bool {
 		case *ast.FloatNode:
 			dst.SetFloat(n.Value)
 			return true
+		case *ast.StringNode:
+			// The library takes 1e-3 for text, YAML 1.2 (10.3.2) for a number.
+			f, err := strconv.ParseFloat(n.Value, 64)
+			if err == nil && n.Token.Type == token.StringType && exponent.MatchString(n.Value) {
+				dst.SetFloat(f)
+				return true
+			}
 		case *ast.IntegerNode:
 			switch v := n.Value.(type) {
 			case int64:
@@ -280,7 +293,10 @@ func wanted(dst reflect.Value) string {
 	return "a mapping with the keys " + strings.Join(keys(dst), ", ")
 }
 
-func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+// oneLine keeps a message of the library on one line, with tabs visible.
+func oneLine(s string) string {
+	return strings.Join(strings.Fields(strings.ReplaceAll(s, "\t", `\t`)), " ")
+}
 
 func join(parent, name string) string {
 	if parent == "" {
