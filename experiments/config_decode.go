@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -40,7 +42,7 @@ func read(source string, text []byte, overrides []string) (Config, error) {
 		}
 	}
 	for _, o := range overrides {
-		d := decoder{source: "override " + o, origin: origin}
+		d := decoder{source: "override " + printable(o), origin: origin}
 		if err := d.override(o, root); err != nil {
 			return Config{}, err
 		}
@@ -295,7 +297,15 @@ func wanted(dst reflect.Value) string {
 
 // oneLine keeps a message of the library on one line, with tabs visible.
 func oneLine(s string) string {
-	return strings.Join(strings.Fields(strings.ReplaceAll(s, "\t", `\t`)), " ")
+	return printable(strings.Join(strings.Fields(strings.ReplaceAll(s, "\t", `\t`)), " "))
+}
+
+// printable quotes what a user wrote where a terminal could not show it.
+func printable(s string) string {
+	if strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) || !utf8.ValidString(s) {
+		return strconv.Quote(s)
+	}
+	return s
 }
 
 func join(parent, name string) string {

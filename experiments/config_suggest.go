@@ -10,9 +10,9 @@ import (
 // of the whole configuration, or else with the keys that dst has.
 func (d decoder) unknown(where, key string, dst reflect.Value) error {
 	if near := nearest(key, paths(reflect.ValueOf(Config{}), "")); near != "" {
-		return fmt.Errorf("%s: unknown key %s, did you mean %s?", where, key, near)
+		return fmt.Errorf("%s: unknown key %s, did you mean %s?", where, printable(key), near)
 	}
-	return fmt.Errorf("%s: unknown key %s, want one of %s", where, key, strings.Join(keys(dst), ", "))
+	return fmt.Errorf("%s: unknown key %s, want one of %s", where, printable(key), strings.Join(keys(dst), ", "))
 }
 
 // paths lists every key of v with its parents: "train", "train.lr", …

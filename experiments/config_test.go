@@ -198,3 +198,18 @@ func TestHash(t *testing.T) {
 		t.Error("the walk did not restore the configuration")
 	}
 }
+
+// No text makes Load panic, and no error has a second line.
+func FuzzRead(f *testing.F) {
+	for _, seed := range []string{"shots: 3", "train: {lr: 1e-3, crop_scale: [.5, 1]}", "a: &x\n  - *x", "? [a]\n: b",
+		"<<: {shots: 3}", "%YAML 1.2\n---\nclip: |\n  a\n", "seed: [1, 2", "\"", "!!int shots: 3", "train:\n\t- x"} {
+		f.Add(seed, "train.lr=1")
+		f.Add("", "train="+seed)
+	}
+	f.Fuzz(func(t *testing.T, text, override string) {
+		_, err := read("x.yaml", []byte(text), []string{override})
+		if err != nil && strings.ContainsAny(err.Error(), "\n\r") {
+			t.Errorf("several lines: %q", err)
+		}
+	})
+}

@@ -69,7 +69,7 @@ func (c Config) validateDataset(key, name string) error {
 	case slices.Contains(datasets, name), tuningTask.MatchString(name), isTaskFile(name):
 		return nil
 	case strings.Contains(name, ","):
-		return fmt.Errorf("%s: %q is no data set; a list is written [%s]", key, name, strings.ReplaceAll(name, ",", ", "))
+		return fmt.Errorf("%s: %q is no data set; a list is written [%s]", key, name, printable(strings.ReplaceAll(name, ",", ", ")))
 	}
 	hint := ""
 	if near := nearest(name, datasets); near != "" {
@@ -90,7 +90,7 @@ func validateList[T comparable](key string, list List[T], validate func(key stri
 	}
 	for i, item := range list {
 		if slices.Contains(list[:i], item) {
-			return fmt.Errorf("%s: %v is there twice", key, item)
+			return fmt.Errorf("%s: %s is there twice", key, printable(fmt.Sprint(item)))
 		}
 		if err := validate(key, item); err != nil {
 			return err

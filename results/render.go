@@ -65,7 +65,7 @@ func (t Table) blocks() []block {
 
 func (t Table) writer(b block) table.Writer {
 	w := table.NewWriter()
-	head := table.Row{"method", "base", "novel", "HM", "HM - " + t.Baseline, "images/s", "scalars", "on object"}
+	head := table.Row{"method", "base", "novel", "HM", "HM - " + t.Baseline, "img/s", "scalars", "on object"}
 	w.AppendHeader(head)
 	var columns []table.ColumnConfig
 	for i := 2; i <= len(head); i++ {
@@ -84,7 +84,8 @@ func (t Table) writer(b block) table.Writer {
 func (t Table) legend() string {
 	return fmt.Sprintf(`%s; mean ± standard deviation over %s, in percent; HM: harmonic mean of the two.
 HM - %s: paired by data set and seed, with the 95%% bootstrap interval of the mean.
-scalars: trainable, learned context + the rest. on object: of the 3 tokens kept first (chance).
+img/s: images evaluated a second. scalars: trainable ones, learned context + the rest.
+on object: how many of the 3 tokens kept first lie on the object (and of random ones).
 `, t.Protocol, count(len(t.Seeds), "seed"), t.Baseline)
 }
 
@@ -114,7 +115,7 @@ func difference(d *Interval, interval bool) string {
 
 func scalars(r Row) string {
 	if rest := r.TrainableScalars - r.PromptScalars; r.PromptScalars > 0 && rest > 0 {
-		return fmt.Sprintf("%d + %d", r.PromptScalars, rest)
+		return fmt.Sprintf("%d+%d", r.PromptScalars, rest)
 	}
 	return fmt.Sprint(r.TrainableScalars)
 }
