@@ -1,0 +1,128 @@
+package optest
+
+import (
+	"context"
+	"math"
+	"slices"
+	"testing"
+
+	"spotlighter/graph"
+	"spotlighter/graph/cpu"
+)
+
+// Check tests the case, as a subtest of its name:
+//   - gradients agree with central differences, in Float64;
+//   - Float32 agrees with Float64, on every kernel path of the processor;
+//   - any number of threads and a second run give the same bits;
+//   - the value agrees with Want;
+//   - Gorgonia's own machines compute the same from the same graph.
+func Check(t *testing.T, c Case) {
+	t.Helper()
+	t.Run(c.Name, func(t *testing.T) {
+		t.Helper()
+		double := c.build(t, graph.Float64)
+		exact := double.run(t, 1)
+		double.threads(t, exact)
+		if c.Want != nil {
+			if i := far(floats(exact.out), c.Want, or(c.WantTol, 1e-7)); i >= 0 {
+				t.Errorf("result is %v, want %v (element %d)", floats(exact.out), c.Want, i)
+			}
+		}
+		if !c.NoGrad {
+			c.differences(t, double, exact)
+		}
+		single := c.build(t, graph.Float32)
+		eachPath(t, func(t *testing.T) {
+			r := single.run(t, 1)
+			single.threads(t, r)
+			single.near(t, "Float32", r, exact, or(c.F32Tol, 1e-5))
+		})
+		if c.SkipStock == "" {
+			c.stock(t, exact)
+		} else {
+			t.Logf("not under Gorgonia's machines: %s", c.SkipStock)
+		}
+	})
+}
+
+// eachPath runs f on every set of kernels that the processor has.
+func eachPath(t *testing.T, f func(t *testing.T)) {
+	f(t)
+}
+
+// threads runs on more threads, which must not change a bit.
+func (b *built) threads(t *testing.T, want result) {
+	t.Helper()
+	b.same(t, "2 threads", b.run(t, 2), want)
+	b.same(t, "3 threads", b.run(t, 3), want)
+}
+
+func (b *built) same(t *testing.T, what string, got, want result) {
+	t.Helper()
+	b.each(got, want, func(part string, got, want graph.Tensor) {
+		t.Helper()
+		if !slices.Equal(got.Shape, want.Shape) {
+			t.Errorf("%s: %s is of shape %v, was %v", what, part, got.Shape, want.Shape)
+			return
+		}
+		x, y := floats(got), floats(want)
+		for i := range x {
+			if math.Float64bits(x[i]) != math.Float64bits(y[i]) {
+				t.Errorf("%s: %s differs at %d: %v, was %v", what, part, i, x[i], y[i])
+				return
+			}
+		}
+	})
+}
+
+func (b *built) near(t *testing.T, what string, got, want result, tol float64) {
+	t.Helper()
+	b.each(got, want, func(part string, got, want graph.Tensor) {
+		t.Helper()
+		x, y := floats(got), floats(want)
+		if i := far(x, y, tol); i >= 0 && i < min(len(x), len(y)) {
+			t.Errorf("%s: %s is %v at %d, want %v", what, part, x[i], i, y[i])
+		} else if i >= 0 {
+			t.Errorf("%s: %s has %d elements, want %d", what, part, len(x), len(y))
+		}
+	})
+}
+
+// coordinates is how many elements of an input are moved.
+const coordinates = 48
+
+// differences compares the gradients with (f(x+h) - f(x-h))/2h.
+func (c Case) differences(t *testing.T, b *built, exact result) {
+	t.Helper()
+	p, err := b.scope.Compile(cpu.NewPool(1), map[string]*graph.Node{"loss": b.loss})
+	if err != nil {
+		t.Fatalf("compile: %v", err)
+	}
+	loss := func() float64 {
+		if err := p.Run(context.Background(), b.feeds); err != nil {
+			t.Fatalf("run: %v", err)
+		}
+		return p.Output("loss").F64[0]
+	}
+	r := c.rand()
+	for i, v := range b.vars {
+		x := v.Value.F64
+		places := r.Perm(len(x))
+		places = places[:min(len(places), coordinates)]
+		var got, want []float64
+		for _, k := range places {
+			at := x[k]
+			h := 1e-5 * max(1, math.Abs(at))
+			x[k] = at + h
+			up, hi := loss(), x[k]
+			x[k] = at - h
+			down, lo := loss(), x[k]
+			x[k] = at
+			want = append(want, (up-down)/(hi-lo))
+			got = append(got, exact.grads[i].F64[k])
+		}
+		if k := far(got, want, or(c.GradTol, 1e-7)); k >= 0 {
+			t.Errorf("gradient of %s is %v at %d, finite differences give %v", v.Name, got[k], places[k], want[k])
+		}
+	}
+}
