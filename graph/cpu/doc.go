@@ -9,6 +9,8 @@ package cpu
 
 import "unsafe"
 
+//go:generate go run ./gen -pkg cpu -out simd_amd64.s -stubs simd_amd64.go
+
 // Float is the element type of a kernel: float32 in use, float64 in checks.
 type Float interface{ ~float32 | ~float64 }
 

@@ -1,6 +1,9 @@
 package cpu
 
-import "fmt"
+import (
+	"fmt"
+	"unsafe"
+)
 
 // GemmArgs is a product of row-major matrices, for each of Batch items:
 //
@@ -36,6 +39,10 @@ func Gemm[T Float](p *Pool, a GemmArgs[T]) {
 		return
 	}
 	a.check()
+	if k := active; k != nil && single[T]() && a.K > 0 {
+		simdGemm(p, k, (*GemmArgs[float32])(unsafe.Pointer(&a)))
+		return
+	}
 	portableGemm(p, &a)
 }
 

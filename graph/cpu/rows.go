@@ -6,12 +6,15 @@ import "math"
 // An entry of -Inf gives 0; a row of nothing else, or with a NaN, gives NaN.
 func SoftmaxRow[T Float](dst, src []T, scale T) {
 	src = src[:len(dst)]
-	m := scale * Max(src)
+	shift := scale * Max(src)
 	var sum T
-	for i, v := range src {
-		e := T(math.Exp(float64(scale*v - m)))
-		dst[i] = e
-		sum += e
+	if k := kernelsFor[T](len(dst)); k != nil {
+		sum = T(k.expSum(ptr(dst), ptr(src), float32(scale), float32(shift), len(dst)))
+	} else {
+		for i, v := range src {
+			dst[i] = T(math.Exp(float64(scale*v - shift)))
+			sum += dst[i]
+		}
 	}
 	Scale(dst, 1/sum, dst)
 }
@@ -21,6 +24,10 @@ func SoftmaxRow[T Float](dst, src []T, scale T) {
 func SoftmaxGradRow[T Float](dst, y, dy []T) {
 	y, dy = y[:len(dst)], dy[:len(dst)]
 	d := Dot(y, dy)
+	if k := kernelsFor[T](len(dst)); k != nil {
+		k.mulDiff(ptr(dst), ptr(y), ptr(dy), float32(d), len(dst))
+		return
+	}
 	for i := range dst {
 		dst[i] = y[i] * (dy[i] - d)
 	}
@@ -32,8 +39,12 @@ func RowStats[T Float](x []T, eps T) (mean, rstd T) {
 	n := T(len(x))
 	mean = Sum(x) / n
 	var q T
-	for _, v := range x {
-		q += (v - mean) * (v - mean)
+	if k := kernelsFor[T](len(x)); k != nil {
+		q = T(k.deviation(ptr(x), float32(mean), len(x)))
+	} else {
+		for _, v := range x {
+			q += (v - mean) * (v - mean)
+		}
 	}
 	return mean, T(1 / math.Sqrt(float64(q/n+eps)))
 }
@@ -43,6 +54,10 @@ func RowStats[T Float](x []T, eps T) (mean, rstd T) {
 func LayerNormRow[T Float](dst, src, gamma, beta []T, eps T) (mean, rstd T) {
 	src, gamma, beta = src[:len(dst)], gamma[:len(dst)], beta[:len(dst)]
 	mean, rstd = RowStats(src, eps)
+	if k := kernelsFor[T](len(dst)); k != nil {
+		k.normalize(ptr(dst), ptr(src), ptr(gamma), ptr(beta), float32(mean), float32(rstd), len(dst))
+		return mean, rstd
+	}
 	for i, v := range src {
 		dst[i] = (v-mean)*rstd*gamma[i] + beta[i]
 	}
@@ -55,15 +70,24 @@ func LayerNormRow[T Float](dst, src, gamma, beta []T, eps T) (mean, rstd T) {
 //	dx = rstd (g - mean(g) - h mean(g h)).
 func LayerNormGradRow[T Float](dx, x, gamma, dy []T, mean, rstd T) {
 	x, gamma, dy = x[:len(dx)], gamma[:len(dx)], dy[:len(dx)]
-	var sg, sgh T
-	for i, v := range x {
-		g := gamma[i] * dy[i]
-		sg += g
-		sgh += g * (v - mean) * rstd
+	k := kernelsFor[T](len(dx))
+	var g, gx T // the sums of g and of g (x - mean)
+	if k != nil {
+		sg, sgx := k.normSums(ptr(x), ptr(gamma), ptr(dy), float32(mean), len(dx))
+		g, gx = T(sg), T(sgx)
+	} else {
+		for i, v := range x {
+			g += gamma[i] * dy[i]
+			gx += gamma[i] * dy[i] * (v - mean)
+		}
 	}
 	n := T(len(x))
-	sg, sgh = sg/n, sgh/n
+	c, d := rstd*rstd*rstd*gx/n, rstd*g/n
+	if k != nil {
+		k.normGrad(ptr(dx), ptr(x), ptr(gamma), ptr(dy), float32(mean), float32(rstd), float32(c), float32(d), len(dx))
+		return
+	}
 	for i, v := range x {
-		dx[i] = rstd * (gamma[i]*dy[i] - sg - (v-mean)*rstd*sgh)
+		dx[i] = rstd*gamma[i]*dy[i] - c*(v-mean) - d
 	}
 }

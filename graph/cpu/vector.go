@@ -1,11 +1,30 @@
 package cpu
 
-import "math"
+import (
+	"math"
+	"unsafe"
+)
+
+// kernelsFor returns the SIMD kernels for n elements of type T, nil if Go's
+// loops are to do it.
+func kernelsFor[T Float](n int) *kernels {
+	if single[T]() && n > 0 {
+		return active
+	}
+	return nil
+}
+
+// ptr is where a float32 slice begins.
+func ptr[T Float](x []T) *float32 { return (*float32)(unsafe.Pointer(unsafe.SliceData(x))) }
 
 // Add sets dst = a + b. Here and below dst may be an operand, and operands are
 // at least as long as dst.
 func Add[T Float](dst, a, b []T) {
 	a, b = a[:len(dst)], b[:len(dst)]
+	if k := kernelsFor[T](len(dst)); k != nil {
+		k.add(ptr(dst), ptr(a), ptr(b), len(dst))
+		return
+	}
 	for i := range dst {
 		dst[i] = a[i] + b[i]
 	}
@@ -14,6 +33,10 @@ func Add[T Float](dst, a, b []T) {
 // Sub sets dst = a - b.
 func Sub[T Float](dst, a, b []T) {
 	a, b = a[:len(dst)], b[:len(dst)]
+	if k := kernelsFor[T](len(dst)); k != nil {
+		k.sub(ptr(dst), ptr(a), ptr(b), len(dst))
+		return
+	}
 	for i := range dst {
 		dst[i] = a[i] - b[i]
 	}
@@ -22,6 +45,10 @@ func Sub[T Float](dst, a, b []T) {
 // Mul sets dst = a * b, element by element.
 func Mul[T Float](dst, a, b []T) {
 	a, b = a[:len(dst)], b[:len(dst)]
+	if k := kernelsFor[T](len(dst)); k != nil {
+		k.mul(ptr(dst), ptr(a), ptr(b), len(dst))
+		return
+	}
 	for i := range dst {
 		dst[i] = a[i] * b[i]
 	}
@@ -30,6 +57,10 @@ func Mul[T Float](dst, a, b []T) {
 // AddScaled adds s*x to dst.
 func AddScaled[T Float](dst []T, s T, x []T) {
 	x = x[:len(dst)]
+	if k := kernelsFor[T](len(dst)); k != nil {
+		k.addScaled(ptr(dst), float32(s), ptr(x), len(dst))
+		return
+	}
 	for i := range dst {
 		dst[i] += s * x[i]
 	}
@@ -38,14 +69,21 @@ func AddScaled[T Float](dst []T, s T, x []T) {
 // Scale sets dst = s*x.
 func Scale[T Float](dst []T, s T, x []T) {
 	x = x[:len(dst)]
+	if k := kernelsFor[T](len(dst)); k != nil {
+		k.scale(ptr(dst), float32(s), ptr(x), len(dst))
+		return
+	}
 	for i := range dst {
 		dst[i] = s * x[i]
 	}
 }
 
-// Dot returns the sum of a*b.
+// Dot returns the sum of a*b, over the length of a.
 func Dot[T Float](a, b []T) T {
 	b = b[:len(a)]
+	if k := kernelsFor[T](len(a)); k != nil {
+		return T(k.dot(ptr(a), ptr(b), len(a)))
+	}
 	var s T
 	for i := range a {
 		s += a[i] * b[i]
@@ -55,6 +93,9 @@ func Dot[T Float](a, b []T) T {
 
 // Sum returns the sum of x.
 func Sum[T Float](x []T) T {
+	if k := kernelsFor[T](len(x)); k != nil {
+		return T(k.sum(ptr(x), len(x)))
+	}
 	var s T
 	for _, v := range x {
 		s += v
@@ -64,34 +105,16 @@ func Sum[T Float](x []T) T {
 
 // Max returns the greatest of x, NaN if one is NaN, -Inf if there is none.
 func Max[T Float](x []T) T {
+	if k := kernelsFor[T](len(x)); k != nil {
+		m, unordered := k.max(ptr(x), len(x))
+		if unordered != 0 { // bits of a NaN, or the NaN itself
+			return T(math.NaN())
+		}
+		return T(m)
+	}
 	m := T(math.Inf(-1))
 	for _, v := range x {
 		m = max(m, v)
 	}
 	return m
-}
-
-// Exp sets dst = e^src.
-func Exp[T Float](dst, src []T) {
-	src = src[:len(dst)]
-	for i, v := range src {
-		dst[i] = T(math.Exp(float64(v)))
-	}
-}
-
-// QuickGELU sets dst = x sigmoid(1.702 x), the activation of CLIP.
-func QuickGELU[T Float](dst, src []T) {
-	src = src[:len(dst)]
-	for i, v := range src {
-		dst[i] = v / (1 + T(math.Exp(-1.702*float64(v))))
-	}
-}
-
-// QuickGELUGrad sets dst = dy times the derivative of QuickGELU at x.
-func QuickGELUGrad[T Float](dst, x, dy []T) {
-	x, dy = x[:len(dst)], dy[:len(dst)]
-	for i, v := range x {
-		s := 1 / (1 + T(math.Exp(-1.702*float64(v))))
-		dst[i] = dy[i] * s * (1 + 1.702*v*(1-s))
-	}
 }

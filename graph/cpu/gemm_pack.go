@@ -1,0 +1,62 @@
+package cpu
+
+// slabs is the number of runs of packRows rows in a block of K.
+const slabs = (depthBlock + packRows - 1) / packRows
+
+// packUnits packs the item's B: a unit is one panel of one slab of one block.
+func (j *job) packUnits(lo, hi int) {
+	for u := lo; u < hi; u++ {
+		p, slab := j.panels[u%len(j.panels)], u/len(j.panels)%slabs
+		block := j.first + u/len(j.panels)/slabs
+		k0, k1 := j.bounds[block], j.bounds[block+1]
+		r0 := k0 + slab*packRows
+		if r0 >= k1 {
+			continue
+		}
+		to := j.packed[(k0-j.bounds[j.first])*j.width+p.offset*(k1-k0):]
+		j.packB(to[slab*packRows*p.width:], p, j.item, r0, min(r0+packRows, k1))
+	}
+}
+
+// packB packs rows [r0,r1) of a panel of op(B).
+func (j *job) packB(to []float32, p panel, item, r0, r1 int) {
+	b, rows := j.B[item*j.StrideB:], r1-r0
+	if !j.TransB {
+		vectors := p.width / j.lanes
+		j.pack[vectors-1](&to[0], &b[r0*j.LDB+p.col], j.LDB, rows, p.cols-p.width+j.lanes)
+		return
+	}
+	b = b[p.col*j.LDB+r0:]
+	c, whole := 0, rows&^7
+	for ; c+8 <= p.cols; c += 8 {
+		if whole > 0 {
+			j.transpose8(&to[c], p.width, &b[c*j.LDB], j.LDB, whole)
+		}
+		for r := whole; r < rows; r++ {
+			for i := range 8 {
+				to[r*p.width+c+i] = b[(c+i)*j.LDB+r]
+			}
+		}
+	}
+	for ; c < p.cols; c++ {
+		for r, x := range b[c*j.LDB:][:rows] {
+			to[r*p.width+c] = x
+		}
+	}
+}
+
+// packedRows is the distance between the columns of a packed tile of A.
+const packedRows = 8
+
+// packA packs rows [m0,m1) and columns [k0,k0+depth) of op(A), A transposed, in
+// tiles of a kernel's height, column after column.
+func (j *job) packA(buf *[]float32, a []float32, k0, depth, m0, m1 int) []float32 {
+	height := len(j.gemm[0])
+	tiles := (m1 - m0 + height - 1) / height
+	to := grow(buf, tiles*depth*packedRows)
+	for t := range tiles {
+		m := m0 + t*height
+		j.pack8(&to[t*depth*packedRows], &a[k0*j.LDA+m], j.LDA, depth, min(height, m1-m))
+	}
+	return to
+}

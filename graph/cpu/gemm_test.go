@@ -1,0 +1,157 @@
+package cpu
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// eachPath runs a test with every set of kernels that this processor has.
+func eachPath(t *testing.T, f func(t *testing.T)) {
+	was, _ := Path()
+	defer Use(was)
+	for _, name := range Paths() {
+		t.Run(name, func(t *testing.T) {
+			if err := Use(name); err != nil {
+				t.Fatal(err)
+			}
+			f(t)
+		})
+	}
+}
+
+func random[T Float](r *rand.Rand, n int) []T {
+	x := make([]T, n)
+	for i := range x {
+		x[i] = T(r.Float64() - .5)
+	}
+	return x
+}
+
+// randomGemm draws a product of random form; gaps between rows and items hold
+// numbers that must neither be read nor written.
+func randomGemm[T Float](r *rand.Rand) GemmArgs[T] {
+	size := func(most int) int { return 1 + r.IntN(most) }
+	a := GemmArgs[T]{M: size(120), N: size(260), K: size(300), Batch: r.IntN(2)}
+	switch r.IntN(8) {
+	case 0:
+		a.M = size(4)
+	case 1:
+		a.K = 700 + r.IntN(900) // several blocks
+		a.M, a.N = size(40), size(40)
+	case 2, 3:
+		a.M, a.N, a.K, a.Batch = size(70), size(70), size(40), size(20)
+	case 4:
+		a.K = r.IntN(3)
+	}
+	a.TransA, a.TransB, a.Accumulate = r.IntN(2) == 1, r.IntN(2) == 1, r.IntN(2) == 1
+	if r.IntN(2) == 1 {
+		a.Bias = random[T](r, a.N)
+	}
+	if r.IntN(2) == 1 {
+		a.Alpha = T(r.Float64() + .5)
+	}
+	items := max(a.Batch, 1)
+	matrix := func(rows, cols int, trans bool) (x []T, ld, stride int) {
+		if trans {
+			rows, cols = cols, rows
+		}
+		ld = cols + r.IntN(4)
+		stride = rows*ld + r.IntN(2)*r.IntN(9)
+		// The last row ends where it ends: reading on would leave the slice.
+		return random[T](r, max(0, (items-1)*stride+(rows-1)*ld+cols)), ld, stride
+	}
+	a.A, a.LDA, a.StrideA = matrix(a.M, a.K, a.TransA)
+	a.B, a.LDB, a.StrideB = matrix(a.K, a.N, a.TransB)
+	a.C, a.LDC, a.StrideC = matrix(a.M, a.N, false)
+	if r.IntN(3) == 0 {
+		a.StrideB = 0
+	}
+	return a
+}
+
+// check compares C with the definition, and with what was there where the
+// product has no business.
+func (a *GemmArgs[T]) compare(t *testing.T, before []T, tolerance float64) {
+	t.Helper()
+	want := make([]float64, len(before))
+	for i, x := range before {
+		want[i] = float64(x)
+	}
+	inside := make([]bool, len(before))
+	alpha := float64(a.Alpha)
+	if alpha == 0 {
+		alpha = 1
+	}
+	for item := range max(a.Batch, 1) {
+		for m := range a.M {
+			for n := range a.N {
+				var s float64
+				for k := range a.K {
+					i, j := m*a.LDA+k, k*a.LDB+n
+					if a.TransA {
+						i = k*a.LDA + m
+					}
+					if a.TransB {
+						j = n*a.LDB + k
+					}
+					s += float64(a.A[item*a.StrideA+i]) * float64(a.B[item*a.StrideB+j])
+				}
+				s *= alpha
+				if a.Bias != nil {
+					s += float64(a.Bias[n])
+				}
+				c := item*a.StrideC + m*a.LDC + n
+				if a.Accumulate {
+					s += want[c]
+				}
+				want[c], inside[c] = s, true
+			}
+		}
+	}
+	for i, x := range a.C {
+		e := math.Abs(float64(x) - want[i])
+		if !(e <= tolerance*math.Sqrt(float64(a.K+1))) || !inside[i] && x != before[i] {
+			t.Fatalf("element %d is %g, want %g (inside %v)", i, x, want[i], inside[i])
+		}
+	}
+}
+
+func (a GemmArgs[T]) String() string {
+	return fmt.Sprintf("m=%d n=%d k=%d transA=%v transB=%v accumulate=%v alpha=%v batch=%d bias=%v lda=%d ldb=%d ldc=%d strides %d %d %d",
+		a.M, a.N, a.K, a.TransA, a.TransB, a.Accumulate, a.Alpha, a.Batch, a.Bias != nil, a.LDA, a.LDB, a.LDC, a.StrideA, a.StrideB, a.StrideC)
+}
+
+func TestGemm(t *testing.T) {
+	pools := []*Pool{NewPool(1), NewPool(2), NewPool(3), NewPool(4)}
+	eachPath(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(1, 2))
+		for range 200 {
+			a := randomGemm[float32](r)
+			t.Log(a)
+			testGemm(t, pools, a, 1e-6)
+		}
+		for range 20 {
+			testGemm(t, pools, randomGemm[float64](r), 1e-14)
+		}
+	})
+}
+
+// testGemm checks one product, and that every number of threads gives the same bits.
+func testGemm[T Float](t *testing.T, pools []*Pool, a GemmArgs[T], tolerance float64) {
+	t.Helper()
+	before := slices.Clone(a.C)
+	var first []T
+	for _, p := range pools {
+		copy(a.C, before)
+		Gemm(p, a)
+		if first == nil {
+			a.compare(t, before, tolerance)
+			first = slices.Clone(a.C)
+		} else if !slices.Equal(a.C, first) {
+			t.Fatalf("%d threads and 1 thread differ: %v", p.Threads(), a)
+		}
+	}
+}
