@@ -107,6 +107,9 @@ func (s *Scope) Var(name string, kind Kind, init Init, shape ...int) *Node {
 	return n
 }
 
+// Find returns the variable of that name in this scope, or nil.
+func (s *Scope) Find(name string) *Variable { return s.store.Find(s.name(name)) }
+
 // Const declares a value that never changes and has no name to be loaded by:
 // a mask, a smoothing matrix.
 func (s *Scope) Const(t Tensor) *Node {

@@ -57,6 +57,11 @@ func (s *Store) Variables() []*Variable {
 	return vs
 }
 
+// Set makes t the value of a variable of this store, whatever base holds.
+func (s *Store) Set(name string, kind Kind, t Tensor) {
+	s.vars[name] = &Variable{Name: name, Kind: kind, Type: Type{t.Shape, t.Dtype}, Value: t}
+}
+
 // Load gives the store's variables, declared by a graph, their values. The
 // names must be exactly those of the store and every shape must fit; the error
 // lists all that are unknown, missing or misshapen. Nothing is changed then.

@@ -9,12 +9,11 @@ import (
 
 // Row is one layer of a Summary.
 type Row struct {
-	Layer   string
-	Ops     int
-	Shape   Shape // of the layer's last value
-	Params  map[Kind]int
-	FLOPs   int64
-	Backend string
+	Layer  string
+	Ops    int
+	Shape  Shape // of the layer's last value
+	Params map[Kind]int
+	FLOPs  int64
 }
 
 // Summary describes a program layer by layer, in the order of execution.
@@ -23,10 +22,7 @@ func (p *Program) Summary() []Row {
 	at := map[string]int{}
 	params := map[string]map[Kind]int{}
 	for _, b := range p.vars {
-		layer := ""
-		if i := strings.LastIndexByte(b.v.Name, '.'); i >= 0 {
-			layer = b.v.Name[:i]
-		}
+		layer := layerOf(b.v)
 		if params[layer] == nil {
 			params[layer] = map[Kind]int{}
 		}
@@ -37,7 +33,7 @@ func (p *Program) Summary() []Row {
 		if !ok {
 			i = len(rows)
 			at[layer] = i
-			rows = append(rows, Row{Layer: layer, Params: params[layer], Backend: "cpu"})
+			rows = append(rows, Row{Layer: layer, Params: params[layer]})
 			delete(params, layer)
 		}
 		return &rows[i]
@@ -55,10 +51,17 @@ func (p *Program) Summary() []Row {
 			r.FLOPs += c.FLOPs(in, out)
 		}
 	}
-	for layer := range params { // variables that are read by another layer's op
-		row(layer)
+	for _, b := range p.vars { // variables that only another layer's ops read
+		if layer := layerOf(b.v); params[layer] != nil {
+			row(layer)
+		}
 	}
 	return rows
+}
+
+// layerOf is the scope that a variable was declared in.
+func layerOf(v *Variable) string {
+	return v.Name[:max(0, strings.LastIndexByte(v.Name, '.'))]
 }
 
 // FLOPs counts the arithmetic of one Run.

@@ -1,6 +1,7 @@
 package layers_test
 
 import (
+	"math"
 	"testing"
 
 	"spotlighter/graph"
@@ -9,12 +10,64 @@ import (
 )
 
 func TestSoftmax(t *testing.T) {
-	for _, c := range []optest.Case{
-		{Name: "rows", Inputs: []optest.Input{optest.Normal(5, 7)}},
-		{Name: "one column", Inputs: []optest.Input{optest.Normal(3, 1)}},
-		{Name: "4D", Inputs: []optest.Input{optest.Normal(2, 1, 3, 5)}},
+	for name, f := range map[string]func(*Node) *Node{"softmax": layers.Softmax, "log-softmax": layers.LogSoftmax} {
+		for shape, in := range map[string]Input{
+			"one": normal(1), "row": normal(7), "rows": normal(5, 7), "column": normal(3, 1), "4D": normal(2, 1, 3, 5), "long": normal(3, 1031),
+		} {
+			optest.Check(t, Case{Name: name + " " + shape, Inputs: []Input{in}, Build: one(f)})
+		}
+	}
+}
+
+// Both of one node in one graph: Gorgonia takes its own two for the same node.
+func TestSoftmaxBesideLogSoftmax(t *testing.T) {
+	optest.Check(t, Case{
+		Name: "both", Inputs: []Input{normal(3, 5)},
+		Build: one(func(x *Node) *Node { return layers.Mul(layers.Softmax(x), layers.LogSoftmax(x)) }),
+	})
+}
+
+// A lead of 200, at any place of the row, is no overflow.
+func TestSoftmaxFixtures(t *testing.T) {
+	in := optest.Floats([]float64{200, 0, -1, 199.5, 0, 1, 2, 3}, 2, 4)
+	optest.Check(t, Case{
+		Name: "softmax", Inputs: []Input{in}, Build: one(layers.Softmax), WantTol: 1e-14,
+		Want: []float64{0.622459331201858, 8.614193064851239e-88, 3.1689845308403876e-88, 0.3775406687981475,
+			0.03205860328008499, 0.08714431874203257, 0.23688281808991016, 0.6439142598879724},
+	})
+	optest.Check(t, Case{
+		Name: "log-softmax", Build: one(layers.LogSoftmax), WantTol: 1e-14,
+		Inputs: []Input{optest.Floats([]float64{1000, 0, -1000, 2, 1, .5, -3, -3, -3}, 3, 3)},
+		Want: []float64{0.0, -1000.0, -2000.0, -0.46436878410794513, -1.4643687841079451, -1.9643687841079451,
+			-1.0986122886681098, -1.0986122886681098, -1.0986122886681098},
+	})
+}
+
+// A masked entry has weight 0; an infinite one leaves no other.
+func TestSoftmaxOfMinusInfinity(t *testing.T) {
+	inf := float32(math.Inf(-1))
+	out, err := forward(t, []graph.Tensor{graph.Floats([]float32{1, inf, 1, inf, inf, 3}, 2, 3)}, func(in []*Node) *Node { return layers.Softmax(in[0]) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []float32{.5, 0, .5, 0, 0, 1} {
+		if math.Abs(float64(out.F32[i]-want)) > 1e-6 {
+			t.Errorf("element %d is %g, want %g", i, out.F32[i], want)
+		}
+	}
+}
+
+func TestCrossEntropy(t *testing.T) {
+	for _, c := range []Case{
+		{Name: "one row", Inputs: []Input{normal(1, 5), indices(5, 1)}},
+		{Name: "one class", Inputs: []Input{normal(3, 1), indices(1, 3)}, GradTol: 1e-6},
+		{Name: "one of one", Inputs: []Input{normal(1, 1), indices(1, 1)}},
+		{Name: "prime", Inputs: []Input{normal(7, 11), indices(11, 7)}},
+		{Name: "many", Inputs: []Input{normal(37, 1009), indices(1009, 37)}},
+		{Name: "huge logits", WantTol: 1e-14, Want: []float64{333.8543270242587},
+			Inputs: []Input{optest.Floats([]float64{1000, 0, -1000, 2, 1, .5, -3, -3, -3}, 3, 3), optest.Ints([]int{1, 0, 2}, 3)}},
 	} {
-		c.Build = func(_ *graph.Scope, in []*graph.Node) *graph.Node { return layers.Softmax(in[0]) }
+		c.Build = two(layers.CrossEntropy)
 		optest.Check(t, c)
 	}
 }

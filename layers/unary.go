@@ -70,6 +70,11 @@ func ReLU(x *Node) *Node { return graph.Apply(unary{"relu"}, x) }
 // (Hendrycks and Gimpel, arXiv 1606.08415; the exact form, with erf).
 func GELU(x *Node) *Node { return graph.Apply(unary{"gelu"}, x) }
 
+// Clamp limits x to [lo, hi], elementwise. The gradient passes inside.
+func Clamp(x *Node, lo, hi float64) *Node {
+	return Sub(Shift(ReLU(Shift(x, -lo)), lo), ReLU(Shift(x, -hi)))
+}
+
 // QuickGELU is x*sigmoid(1.702x), elementwise: CLIP's activation.
 func QuickGELU(x *Node) *Node { return graph.Apply(quickGELU{}, x) }
 

@@ -1,0 +1,129 @@
+package clip
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
+
+	"spotlighter/graph"
+	"spotlighter/internal/weights"
+	"spotlighter/textenc"
+)
+
+// Vocabulary says which row of a trimmed embedding table belongs to which of
+// CLIP's token ids. A nil Vocabulary is CLIP's own, where they are the same.
+type Vocabulary struct {
+	IDs []int // by row
+	row map[int]int
+}
+
+// NewVocabulary has one row for each id, in that order.
+func NewVocabulary(ids []int) *Vocabulary {
+	v := &Vocabulary{IDs: ids, row: map[int]int{}}
+	for r, id := range ids {
+		v.row[id] = r
+	}
+	return v
+}
+
+// metadataKey is where a checkpoint keeps the ids of a trimmed table.
+const metadataKey = "token_ids"
+
+// Metadata is what a checkpoint with this vocabulary says of it.
+func (v *Vocabulary) Metadata() (key, value string) {
+	b, _ := json.Marshal(v.IDs) // ints always marshal
+	return metadataKey, string(b)
+}
+
+func readVocabulary(f *weights.File, rows int) (*Vocabulary, error) {
+	text, ok := f.Metadata()[metadataKey]
+	if !ok {
+		if rows < textenc.EOT+1 {
+			return nil, fmt.Errorf("token_embedding.weight has %d rows, CLIP's tokenizer needs %d, and no %s say which ids they are", rows, textenc.EOT+1, metadataKey)
+		}
+		return nil, nil
+	}
+	var ids []int
+	if err := json.Unmarshal([]byte(text), &ids); err != nil {
+		return nil, fmt.Errorf("metadata %s: %w", metadataKey, err)
+	}
+	if len(ids) != rows {
+		return nil, fmt.Errorf("metadata %s lists %d ids for %d rows", metadataKey, len(ids), rows)
+	}
+	return NewVocabulary(ids), nil
+}
+
+// Rows maps ids, or says which words have no row and which do.
+func (v *Vocabulary) Rows(ids []int, text string, t *textenc.Tokenizer) ([]int, error) {
+	if v == nil {
+		return ids, nil
+	}
+	out := make([]int, len(ids))
+	unknown := map[string]bool{}
+	for i, id := range ids {
+		r, ok := v.row[id]
+		if !ok {
+			unknown[word(t, id)] = true
+		}
+		out[i] = r
+	}
+	if len(unknown) == 0 {
+		return out, nil
+	}
+	known := map[string]bool{}
+	for _, id := range v.IDs {
+		if id > 0 && id < textenc.SOT {
+			known[word(t, id)] = true
+		}
+	}
+	return nil, fmt.Errorf("%q: this CLIP does not know %s; it knows only %s (clip.unknown=random gives unknown words random embeddings)", text, words(unknown), words(known))
+}
+
+func word(t *textenc.Tokenizer, id int) string {
+	w, err := t.Decode([]int{id})
+	if err != nil {
+		return fmt.Sprintf("token %d", id)
+	}
+	return strings.TrimSpace(w)
+}
+
+// WithRandomWords returns a model that knows the words of all texts: the
+// embedding of an unknown id is drawn, from a generator of the id alone, with
+// the deviation of the known ones. Such words mean nothing to the text encoder;
+// it serves runs whose purpose is not their accuracy.
+func (m *Model) WithRandomWords(texts []string) *Model {
+	if m.vocab == nil {
+		return m
+	}
+	table := m.store.Find("token_embedding.weight").Value
+	var square float64
+	for _, x := range table.F32 {
+		square += float64(x) * float64(x)
+	}
+	std := math.Sqrt(square / float64(table.Len()))
+	ids := append([]int(nil), m.vocab.IDs...)
+	data := append([]float32(nil), table.F32...)
+	seen := NewVocabulary(ids)
+	for _, text := range texts {
+		for _, id := range m.tokenizer.Encode(text) {
+			if _, ok := seen.row[id]; ok {
+				continue
+			}
+			seen.row[id] = len(ids)
+			ids = append(ids, id)
+			r := rand.New(rand.NewPCG(uint64(id), 0x7061646469))
+			for range m.Text.Width {
+				data = append(data, float32(r.NormFloat64()*std))
+			}
+		}
+	}
+	c := *m
+	c.vocab = NewVocabulary(ids)
+	c.Text.Vocabulary = len(ids)
+	c.Hash = fmt.Sprintf("%s+random%d", m.Hash, len(ids)-len(m.vocab.IDs))
+	c.store = graph.NewStore(m.store)
+	c.store.Set("token_embedding.weight", graph.Frozen, graph.Floats(data, len(ids), m.Text.Width))
+	return &c
+}

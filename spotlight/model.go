@@ -1,0 +1,151 @@
+package spotlight
+
+import (
+	"math"
+
+	"spotlighter/graph"
+	"spotlighter/layers"
+	"spotlighter/vit"
+)
+
+// Model is the method's trainable part over a frozen encoder: at K = 5 kept
+// tokens and H = 8 heads 21 scalars, in general K + H + 8.
+type Model struct {
+	Config
+	scope *graph.Scope
+	enc   *vit.Encoder
+	grid  int
+	tau   float64
+
+	theta, rho, kappa, omega   *Node
+	headTemp, gamma, a, b, phi *Node
+	textMap                    *Node // of trm: linear
+	bank, reading, seen        *Node
+}
+
+// New declares the method's variables in the graph of s, under "spotlight": the
+// scalars, trainable, and the bank of the classes, a state that starts at the
+// given prototypes [C, P, D]. Scalars that the config leaves without effect are
+// not declared. tau is the encoders' temperature.
+func New(s *graph.Scope, c Config, e *vit.Encoder, tau float64, prototypes graph.Tensor) *Model {
+	m := &Model{Config: c, scope: s.Sub("spotlight"), enc: e, grid: e.Grid(), tau: tau}
+	if c.Select == "all" {
+		m.Keep, m.Level1, m.Window = e.Patches(), e.Patches(), 0
+	}
+	m.Window = m.Config.window(m.grid)
+	if m.Keep > e.Patches() {
+		graph.Failf("spotlight.keep: %d, the image encoder has %d patches", m.Keep, e.Patches())
+	}
+	d := e.Embed
+	v := func(name string, start float64, shape ...int) *Node {
+		return m.scope.Var(name, graph.Trainable, graph.Fill(float32(start)), shape...)
+	}
+	if c.SampleWise && c.SemanticWise {
+		m.theta = v("theta", 0)
+	}
+	m.rho, m.omega, m.phi = v("rho", 0, m.Keep), v("omega", 0, len(m.levels())), v("phi", 0)
+	if c.IRM {
+		if d%c.Heads != 0 {
+			graph.Failf("spotlight.heads: %d do not divide the joint width %d", c.Heads, d)
+		}
+		m.kappa, m.gamma = v("kappa", math.Log(10)), v("gamma", 0)
+		m.headTemp = v("head_log_temp", -math.Log(float64(d/c.Heads))/2, c.Heads)
+	}
+	switch c.TRM {
+	case "scalars":
+		m.a, m.b = v("a", .3), v("b", 0)
+	case "linear":
+		m.textMap = v("text_map", 0, d, 2*d)
+	}
+	classes := prototypes.Shape[0]
+	m.bank = m.scope.Var("bank", graph.State, graph.Values(prototypes.F32), prototypes.Shape...)
+	m.reading = m.scope.Var("reading", graph.State, graph.Zeros, classes, d)
+	m.seen = m.scope.Var("seen", graph.State, graph.Zeros, classes)
+	return m
+}
+
+// Output holds the named intermediates of one pass, in the order of the stages.
+type Output struct {
+	Belief                     *Node // p [B, C]
+	SampleScore, SemanticScore *Node // s1, s2 [B, N]; nil when switched off
+	Score                      *Node // s [B, N]
+	Index                      *Node // kept tokens, by falling score [B, K], Int
+	KeptScore, Kept            *Node // [B, K]; unit tokens z [B, K, D]
+	Weight                     *Node // within the levels [B, K]
+	Reading                    *Node // f [B, D]
+	Matched, Mapped            *Node // q [B, K, D], A [B, D]; nil without IRM
+	Representation             *Node // rep [B, D]
+	ClassReading, Text         *Node // hhat, r [C, D]
+	Plain, Global, Local       *Node // tau g.t, tau g.r, tau rep.r [B, C]
+	Levels                     []*Node
+	Logits                     *Node // the prediction [B, C]
+}
+
+// Forward classifies images among the classes of unit texts [C, D].
+func (m *Model) Forward(f Features, text *Node) Output {
+	defer m.scope.Enter()()
+	o := Output{Plain: m.compare(f.Image, text)}
+	o.Belief = belief(o.Plain)
+	o.Score = m.score(&o, f, text)
+	o.Index = m.retain(layers.StopGradient(o.Score), f)
+	o.Kept, o.KeptScore = kept(f.Tokens, o.Score, o.Index)
+	o.Weight = m.rank(o.KeptScore)
+	o.Reading = m.read(m.enc, f, o.Weight, o.Index, o.Kept)
+	o.Representation = m.represent(&o, o.Reading)
+	o.ClassReading = graph.Apply(classReading{}, m.reading, m.seen)
+	o.Text = m.trm(text, o.ClassReading)
+	o.Global, o.Local = m.compare(f.Image, o.Text), m.compare(o.Representation, o.Text)
+	if m.LocalLoss {
+		for _, l := range m.levels() {
+			mask := graph.NewTensor(graph.Float64, m.Keep)
+			for i := l.lo; i < l.hi; i++ {
+				mask.F64[i] = 1
+			}
+			alone := m.read(m.enc, f, layers.Mul(o.Weight, m.scope.Const(mask)), o.Index, o.Kept)
+			o.Levels = append(o.Levels, m.compare(alone, o.Text))
+		}
+	}
+	beta := layers.Sigmoid(m.phi)
+	o.Logits = layers.Add(o.Global, layers.Mul(beta, layers.Sub(o.Local, o.Global)))
+	return o
+}
+
+// score is lambda s1 + (1 - lambda) s2, lambda = sigmoid(theta).
+func (m *Model) score(o *Output, f Features, text *Node) *Node {
+	if m.SampleWise {
+		o.SampleScore = m.sampleWise(o.Belief, text, f.Tokens)
+	}
+	if m.SemanticWise {
+		o.SemanticScore = m.semanticWise(o.Belief, m.bank, f.Tokens)
+	}
+	switch {
+	case o.SemanticScore == nil:
+		return o.SampleScore
+	case o.SampleScore == nil:
+		return o.SemanticScore
+	}
+	lambda := layers.Sigmoid(m.theta)
+	return layers.Add(o.SemanticScore, layers.Mul(lambda, layers.Sub(o.SampleScore, o.SemanticScore)))
+}
+
+// represent adds what the image mapping module makes of the kept tokens.
+func (m *Model) represent(o *Output, reading *Node) *Node {
+	if !m.IRM {
+		return reading
+	}
+	o.Matched = m.match(o.Belief, o.Kept, m.bank)
+	o.Mapped = m.irm(o.Matched, o.Kept)
+	return unit(layers.Add(reading, layers.Mul(o.Mapped, m.gamma)))
+}
+
+// compare is tau times the cosines of unit features and unit texts.
+func (m *Model) compare(feature, text *Node) *Node {
+	return layers.Scale(layers.MatMul(feature, text, false, true), m.tau)
+}
+
+// TrainingFree is the config of the mode without anything learned: the sample's
+// own activation, the re-read, and no bank.
+func (c Config) TrainingFree() Config {
+	c.SampleWise, c.SemanticWise, c.IRM, c.TRM, c.Bank = true, false, false, "off", "frozen"
+	return c
+}

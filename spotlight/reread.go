@@ -1,0 +1,65 @@
+package spotlight
+
+import (
+	"math"
+
+	"spotlighter/layers"
+	"spotlighter/vit"
+)
+
+// bias turns the weights of the kept tokens [B, K] into a bias on the CLS
+// token's attention logits at every patch [B, N]: 3 exp(omega) K_level w where a
+// token is kept, 0 elsewhere.
+func (m *Model) bias(weight, index *Node) *Node {
+	b := layers.Scale(layers.Mul(weight, m.strength()), 3)
+	return layers.Scatter(b, index, m.grid*m.grid)
+}
+
+// Reread runs the CLS row alone through the last blocks again, over the keys
+// and values that the first pass kept of the patches, with a bias [B, M, N] on
+// its attention logits in every head and block: M readings of each image
+// [B, M, D], unit rows. A zero bias gives the first pass.
+func Reread(e *vit.Encoder, f Features, bias *Node) *Node {
+	s := shape(bias) // [B, M, N]
+	scale := 1 / math.Sqrt(float64(e.Width/e.Heads))
+	x := layers.Broadcast(layers.Reshape(f.Class, s[0], 1, e.Width), s[0], s[1], e.Width)
+	bias = layers.Reshape(bias, s[0], 1, s[1], s[2])
+	for i, k := range f.Keys {
+		b := e.Blocks[e.Layers-len(f.Keys)+i]
+		qkv := b.QKV(x)                         // [B, M, 3W]
+		q := layers.SplitHeads(qkv, 0, e.Heads) // [B, H, M, d]
+		self, v := layers.SplitHeads(qkv, 1, e.Heads), layers.SplitHeads(qkv, 2, e.Heads)
+		own := layers.Reshape(layers.Sum(layers.Mul(q, self), 3), s[0], e.Heads, s[1], 1)
+		patches := layers.MatMul(q, k, false, true) // [B, H, M, N]
+		logits := layers.Concat(3, layers.Scale(own, scale), layers.Add(layers.Scale(patches, scale), bias))
+		a := layers.Softmax(logits) // [B, H, M, N+1]
+		mixed := layers.Add(
+			layers.Mul(layers.Slice(a, 3, 0, 1), v),
+			layers.MatMul(layers.Slice(a, 3, 1, s[2]+1), f.Values[i], false, false)) // [B, H, M, d]
+		x = b.Finish(x, layers.JoinHeads(mixed))
+	}
+	return unit(e.Head(x))
+}
+
+// read turns weighted kept tokens into a feature [B, D], by Config.Read. weight
+// [B, K] may be zero at tokens that are left out.
+func (m *Model) read(e *vit.Encoder, f Features, weight, index, z *Node) *Node {
+	s := shape(f.Tokens)
+	switch m.Read {
+	case "reread":
+		r := Reread(e, f, layers.Reshape(m.bias(weight, index), s[0], 1, s[1]))
+		return layers.Reshape(r, s[0], s[2])
+	case "pool": // g less all contributions, and twice those of the kept
+		c := layers.Gather(f.Tokens, index)
+		spot := m.mix(layers.Scale(layers.Mul(weight, m.strength()), 2), c)
+		return unit(layers.Add(layers.Sub(f.Image, layers.Sum(f.Tokens, 1)), spot))
+	default: // the kept tokens themselves
+		return unit(m.mix(layers.Mul(weight, m.strength()), z))
+	}
+}
+
+// mix sums tokens [B, K, D] by weights [B, K].
+func (m *Model) mix(weight, x *Node) *Node {
+	s := shape(x)
+	return layers.Reshape(layers.MatMul(layers.Reshape(weight, s[0], 1, s[1]), x, false, false), s[0], s[2])
+}

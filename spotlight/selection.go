@@ -1,0 +1,153 @@
+package spotlight
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"spotlighter/graph"
+	"spotlighter/graph/cpu"
+	"spotlighter/layers"
+)
+
+// retain returns which tokens are kept [B, K], by falling score.
+func (m *Model) retain(score *Node, f Features) *Node {
+	switch m.Select {
+	case "cls-attention":
+		score = f.Attention
+	case "random":
+		score = graph.Apply(scramble{}, score)
+	}
+	return graph.Apply(keep{K: m.Keep, Window: m.Window, Grid: m.grid}, score)
+}
+
+// keep takes the best tokens inside a window around the best one.
+type keep struct {
+	graph.NoGrad
+	K, Window, Grid int
+}
+
+func (keep) Name() string { return "keep" }
+func (o keep) Infer(in []graph.Type) (graph.Type, error) {
+	s := in[0].Shape
+	if len(s) != 2 || s[1] != o.Grid*o.Grid {
+		return graph.Type{}, fmt.Errorf("want scores [B, %d]", o.Grid*o.Grid)
+	}
+	if o.K > s[1] || o.Window > 0 && o.K > o.Window*o.Window {
+		return graph.Type{}, fmt.Errorf("%d tokens cannot be kept of %d, window %d", o.K, s[1], o.Window)
+	}
+	return graph.Type{Shape: graph.Shape{s[0], o.K}, Dtype: graph.Int}, nil
+}
+func (o keep) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) error {
+	if in[0].Dtype == graph.Float64 {
+		return keepKernel(c, o, out.Int, in[0].F64)
+	}
+	return keepKernel(c, o, out.Int, in[0].F32)
+}
+
+func keepKernel[T cpu.Float](c *graph.Ctx, o keep, idx []int, score []T) error {
+	n := o.Grid * o.Grid
+	for i, v := range score {
+		if v != v {
+			return fmt.Errorf("score of token %d of image %d is not a number", i%n, i/n)
+		}
+	}
+	c.For(len(score)/n, 16, func(lo, hi int) {
+		all := make([]int, 0, n)
+		for b := lo; b < hi; b++ {
+			s := score[b*n : b*n+n]
+			all = o.around(all[:0], first(s))
+			slices.SortStableFunc(all, func(i, j int) int { // ties stay in order: the lower index first
+				switch {
+				case s[i] > s[j]:
+					return -1
+				case s[i] < s[j]:
+					return 1
+				}
+				return 0
+			})
+			copy(idx[b*o.K:(b+1)*o.K], all)
+		}
+	})
+	return nil
+}
+
+// around lists the tokens of the window around a peak, in order. Where the
+// window would leave the grid it is moved inside.
+func (o keep) around(all []int, peak int) []int {
+	side := o.Window
+	if side == 0 {
+		side = o.Grid
+	}
+	r0 := min(max(peak/o.Grid-side/2, 0), o.Grid-side)
+	c0 := min(max(peak%o.Grid-side/2, 0), o.Grid-side)
+	for r := r0; r < r0+side; r++ {
+		for c := c0; c < c0+side; c++ {
+			all = append(all, r*o.Grid+c)
+		}
+	}
+	return all
+}
+
+// first is where the greatest element is, the first of equals.
+func first[T cpu.Float](s []T) int {
+	at := 0
+	for i, v := range s {
+		if v > s[at] {
+			at = i
+		}
+	}
+	return at
+}
+
+// window resolves Config.Window for a grid: a third of its side, made odd, or
+// as large as the kept tokens need.
+func (c Config) window(grid int) int {
+	w := c.Window
+	if w == -1 {
+		w = int(math.Round(float64(grid) / 3))
+		w += 1 - w%2
+		for w*w < c.Keep {
+			w += 2
+		}
+	}
+	if w >= grid {
+		return 0
+	}
+	return w
+}
+
+// scramble replaces scores by noise that depends on the scores alone, so that
+// the random choice of an image's tokens is the same in every run.
+type scramble struct{ graph.NoGrad }
+
+func (scramble) Name() string                              { return "scramble" }
+func (scramble) Infer(in []graph.Type) (graph.Type, error) { return in[0], nil }
+func (scramble) Run(_ *graph.Ctx, out graph.Tensor, in []graph.Tensor) error {
+	for i := range out.Len() {
+		if out.Dtype == graph.Float64 {
+			out.F64[i] = noise(math.Float64bits(in[0].F64[i]) + uint64(i%last(out.Shape)))
+		} else {
+			out.F32[i] = float32(noise(uint64(math.Float32bits(in[0].F32[i])) + uint64(i%last(out.Shape))<<32))
+		}
+	}
+	return nil
+}
+
+func last(s graph.Shape) int { return s[len(s)-1] }
+
+// noise is a number in [0,1) mixed from x (the finaliser of MurmurHash3).
+func noise(x uint64) float64 {
+	x ^= x >> 33
+	x *= 0xff51afd7ed558ccd
+	x ^= x >> 33
+	x *= 0xc4ceb9fe1a85ec53
+	x ^= x >> 33
+	return float64(x>>11) / (1 << 53)
+}
+
+// kept gathers what the selection keeps: unit tokens z [B, K, D] and their
+// scores [B, K].
+func kept(tokens, score, index *Node) (z, s *Node) {
+	return unit(layers.Gather(tokens, index)), layers.Gather(score, index)
+}

@@ -1,0 +1,156 @@
+package spotlight
+
+import (
+	"fmt"
+
+	"spotlighter/graph"
+	"spotlighter/layers"
+	"spotlighter/vit"
+)
+
+// Features are what the method needs of an image, computed once by the frozen
+// encoder.
+type Features struct {
+	Image     *Node   // unit CLS feature g [B, D]
+	Tokens    *Node   // patch tokens c [B, N, D], magnitudes kept
+	Attention *Node   // CLS attention over the patches, mean of heads and blocks [B, N]
+	Class     *Node   // the CLS row that the re-read starts from [B, W]
+	Keys      []*Node // of the patches, a re-read block each [B, heads, N, W/heads]
+	Values    []*Node
+}
+
+// Encode adds the nodes of the features to an encoder's pass.
+func Encode(c Config, e *vit.Encoder, o vit.Output) Features {
+	n := e.Patches()
+	f := Features{Image: layers.L2Normalize(o.Feature, 0)}
+	blocks := c.blocks(e.Layers)
+	switch c.Tokens {
+	case "contribution":
+		f.Tokens = contributions(e, o, blocks)
+	case "value":
+		last := e.Blocks[e.Layers-1]
+		v := layers.Slice(o.QKV[e.Layers-1], 1, 1, n+1)
+		v = layers.Slice(v, 2, 2*e.Width, 3*e.Width) // [B, N, W]
+		f.Tokens = unit(e.Head(layers.Linear(v, last.OutW, last.OutB)))
+	default:
+		f.Tokens = unit(e.PatchTokens(o))
+	}
+	for _, l := range blocks {
+		a := layers.Mean(layers.Slice(e.ClassAttention(o, l-1), 2, 1, n+1), 1) // [B, N]
+		if f.Attention == nil {
+			f.Attention = a
+		} else {
+			f.Attention = layers.Add(f.Attention, a)
+		}
+	}
+	f.Attention = layers.Scale(f.Attention, 1/float64(len(blocks)))
+	if c.Read == "reread" {
+		r := c.rereadBlocks(e.Layers)
+		first := o.Tokens[e.Layers-r]
+		f.Class = layers.Reshape(layers.Slice(first, 1, 0, 1), shape(first)[0], e.Width)
+		for l := e.Layers - r; l < e.Layers; l++ {
+			patches := layers.Slice(o.QKV[l], 1, 1, n+1)
+			f.Keys = append(f.Keys, layers.SplitHeads(patches, 1, e.Heads))
+			f.Values = append(f.Values, layers.SplitHeads(patches, 2, e.Heads))
+		}
+	}
+	return f
+}
+
+// Named lists the features by the names that they are cached and fed by.
+func (f Features) Named() map[string]*Node {
+	m := map[string]*Node{"image": f.Image, "tokens": f.Tokens, "attention": f.Attention}
+	if f.Class != nil {
+		m["class"] = f.Class
+	}
+	for i := range f.Keys {
+		m[fmt.Sprintf("keys.%d", i)], m[fmt.Sprintf("values.%d", i)] = f.Keys[i], f.Values[i]
+	}
+	return m
+}
+
+// Inputs declares the features as inputs of another graph, for b images of an
+// encoder of that size.
+func Inputs(c Config, s *graph.Scope, v vit.Config, b int) Features {
+	n := v.Patches()
+	f := Features{
+		Image:     s.Input("image", graph.Float32, b, v.Embed),
+		Tokens:    s.Input("tokens", graph.Float32, b, n, v.Embed),
+		Attention: s.Input("attention", graph.Float32, b, n),
+	}
+	if c.Read == "reread" {
+		f.Class = s.Input("class", graph.Float32, b, v.Width)
+		for i := range c.rereadBlocks(v.Layers) {
+			f.Keys = append(f.Keys, s.Input(fmt.Sprintf("keys.%d", i), graph.Float32, b, v.Heads, n, v.Width/v.Heads))
+			f.Values = append(f.Values, s.Input(fmt.Sprintf("values.%d", i), graph.Float32, b, v.Heads, n, v.Width/v.Heads))
+		}
+	}
+	return f
+}
+
+// contributions is what each patch adds to the CLS feature, exactly: in a
+// pre-LayerNorm transformer the CLS row is a sum, and ln_post is linear once the
+// deviation of that row is known. So g = rest + sum of c over the patches.
+func contributions(e *vit.Encoder, o vit.Output, blocks []int) *Node {
+	n := e.Patches()
+	var sum *Node // [B, N, W]
+	for _, l := range blocks {
+		b := e.Blocks[l-1]
+		a := layers.Slice(e.ClassAttention(o, l-1), 2, 1, n+1) // [B, H, N]
+		s := shape(a)
+		v := layers.SplitHeads(layers.Slice(o.QKV[l-1], 1, 1, n+1), 2, e.Heads) // [B, H, N, d]
+		part := layers.JoinHeads(layers.Mul(layers.Reshape(a, s[0], s[1], n, 1), v))
+		part = layers.Linear(part, b.OutW, nil) // [B, N, W]
+		if sum == nil {
+			sum = part
+		} else {
+			sum = layers.Add(sum, part)
+		}
+	}
+	batch := shape(sum)[0]
+	centred := layers.Sub(sum, layers.Reshape(layers.Mean(sum, 2), batch, n, 1))
+	c := e.Project(layers.Mul(centred, e.Post.Gamma)) // [B, N, D]
+	class := layers.Slice(o.Tokens[e.Layers], 1, 0, 1)
+	return layers.Div(c, layers.Mul(deviation(class), layers.Reshape(length(o.Feature), batch, 1, 1)))
+}
+
+// deviation is the standard deviation of rows, with LayerNorm's epsilon:
+// [B, 1, W] to [B, 1, 1].
+func deviation(x *Node) *Node {
+	s := shape(x)
+	d := layers.Sub(x, layers.Reshape(layers.Mean(x, 2), s[0], 1, 1))
+	v := layers.Mean(layers.Square(d), 2)
+	return layers.Reshape(layers.Sqrt(layers.Shift(v, layers.Eps)), s[0], 1, 1)
+}
+
+// length is the L2 norm of rows: [B, D] to [B].
+func length(x *Node) *Node { return layers.Sqrt(layers.Sum(layers.Square(x), 1)) }
+
+// blocks resolves Config.Blocks for a depth.
+func (c Config) blocks(depth int) []int {
+	if len(c.Blocks) > 0 {
+		for _, l := range c.Blocks {
+			if l < 1 || l > depth {
+				graph.Failf("spotlight.blocks: %d, the image encoder has blocks 1 to %d", l, depth)
+			}
+		}
+		return c.Blocks
+	}
+	var out []int
+	for l := 2*depth/5 + 1; l <= max(4*depth/5, 2*depth/5+1); l++ {
+		out = append(out, l)
+	}
+	return out
+}
+
+// rereadBlocks resolves Config.RereadBlocks for a depth.
+func (c Config) rereadBlocks(depth int) int {
+	r := c.RereadBlocks
+	if r == 0 {
+		r = max(1, min(4, 4*depth/5))
+	}
+	if r > depth {
+		graph.Failf("spotlight.reread_blocks: %d, the image encoder has %d blocks", r, depth)
+	}
+	return r
+}

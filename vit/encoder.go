@@ -1,0 +1,144 @@
+// Package vit is CLIP's image encoder, a vision transformer (Dosovitskiy et al.,
+// arXiv 2010.11929; Radford et al., arXiv 2103.00020, section 2.4).
+//
+// Shape legend: B images, N patches, W width, H heads, D joint width. Token 0 is
+// CLS, tokens 1 to N are the patches, row by row.
+package vit
+
+import (
+	"fmt"
+	"math"
+
+	"spotlighter/graph"
+	"spotlighter/layers"
+)
+
+// Config sizes an image encoder.
+type Config struct {
+	ImageSize int // side of the square input, in pixels
+	PatchSize int
+	Width     int
+	Layers    int
+	Heads     int
+	Hidden    int // width of the MLPs; 0 is 4*Width
+	Embed     int // D, the width of the space shared with the text
+	ExactGELU bool
+}
+
+// Grid is the number of patches along a side.
+func (c Config) Grid() int { return c.ImageSize / c.PatchSize }
+
+// Patches is N.
+func (c Config) Patches() int { return c.Grid() * c.Grid() }
+
+func (c Config) check() {
+	if c.PatchSize < 1 || c.ImageSize%max(c.PatchSize, 1) != 0 || c.Heads < 1 || c.Width%max(c.Heads, 1) != 0 || c.Layers < 1 || c.Embed < 1 {
+		graph.Failf("image encoder: sizes do not fit: %+v", c)
+	}
+}
+
+// Encoder holds the nodes of the weights.
+type Encoder struct {
+	Config
+	scope            *graph.Scope
+	conv, class, pos *layers.Node
+	pre              layers.Norm
+	Blocks           []*layers.Block
+	Post             layers.Norm
+	Proj             *layers.Node // [W, D]
+}
+
+// New declares the encoder's variables under s, with OpenAI's names.
+func New(s *graph.Scope, w layers.Weights, c Config) *Encoder {
+	if c.Hidden == 0 {
+		c.Hidden = 4 * c.Width
+	}
+	c.check()
+	std := math.Pow(float64(c.Width), -.5)
+	e := &Encoder{Config: c, scope: s}
+	e.conv = s.Sub("conv1").Var("weight", w.Kind, w.Normal(std), c.Width, 3, c.PatchSize, c.PatchSize)
+	e.class = s.Var("class_embedding", w.Kind, w.Normal(std), c.Width)
+	e.pos = s.Var("positional_embedding", w.Kind, w.Normal(std), c.Patches()+1, c.Width)
+	e.pre = layers.NewNorm(s.Sub("ln_pre"), w, c.Width)
+	for l := range c.Layers {
+		b := layers.NewBlock(s.Sub("transformer").Sub("resblocks").Sub(fmt.Sprint(l)), w,
+			layers.BlockConfig{Width: c.Width, Heads: c.Heads, Hidden: c.Hidden, Layers: c.Layers, ExactGELU: c.ExactGELU})
+		e.Blocks = append(e.Blocks, b)
+	}
+	e.Post = layers.NewNorm(s.Sub("ln_post"), w, c.Width)
+	e.Proj = s.Var("proj", w.Kind, w.Normal(std), c.Width, c.Embed)
+	return e
+}
+
+// Output holds the named intermediates of one pass.
+type Output struct {
+	// Tokens[l] [B, N+1, W] is what block l reads; Tokens[L] is what the last
+	// block wrote.
+	Tokens []*layers.Node
+	// QKV[l] [B, N+1, 3W] are block l's packed queries, keys and values.
+	QKV []*layers.Node
+	// Feature [B, D] is the CLS token after ln_post and projection, not
+	// normalised.
+	Feature *layers.Node
+}
+
+// Forward encodes images [B, 3, S, S], normalised by CLIP's mean and deviation.
+func (e *Encoder) Forward(images *layers.Node) Output {
+	x := e.stem(images)
+	o := Output{Tokens: []*layers.Node{x}}
+	for _, b := range e.Blocks {
+		var qkv *layers.Node
+		x, qkv = b.Forward(x, false)
+		o.Tokens, o.QKV = append(o.Tokens, x), append(o.QKV, qkv)
+	}
+	o.Feature = e.Head(layers.Reshape(layers.Slice(x, 1, 0, 1), layers.ShapeOf(x)[0], e.Width))
+	return o
+}
+
+func (e *Encoder) stem(images *layers.Node) *layers.Node {
+	defer e.scope.Enter()()
+	x := layers.PatchEmbed(images, e.conv) // [B, N, W]
+	b := layers.ShapeOf(x)[0]
+	if n := layers.ShapeOf(x)[1]; n != e.Patches() {
+		graph.Failf("image encoder: images %v give %d patches, want %d", layers.ShapeOf(images), n, e.Patches())
+	}
+	class := layers.Broadcast(layers.Reshape(e.class, 1, 1, e.Width), b, 1, e.Width)
+	x = layers.Add(layers.Concat(1, class, x), e.pos) // [B, N+1, W]
+	return e.pre.Forward(x)
+}
+
+// Head maps tokens [..., W] into the joint space [..., D]: ln_post, then the
+// projection.
+func (e *Encoder) Head(x *layers.Node) *layers.Node {
+	x = e.Post.Forward(x)
+	defer e.scope.Enter()()
+	return e.Project(x)
+}
+
+// Project multiplies rows [..., W] with the projection alone.
+func (e *Encoder) Project(x *layers.Node) *layers.Node {
+	s := layers.ShapeOf(x)
+	n := 1
+	for _, d := range s[:len(s)-1] {
+		n *= d
+	}
+	y := layers.MatMul(layers.Reshape(x, n, e.Width), e.Proj, false, false)
+	return layers.Reshape(y, append(s[:len(s)-1:len(s)-1], e.Embed)...)
+}
+
+// PatchTokens are the patches after the last block, ln_post and projection:
+// [B, N, D], not normalised.
+func (e *Encoder) PatchTokens(o Output) *layers.Node {
+	return e.Head(layers.Slice(o.Tokens[e.Layers], 1, 1, e.Patches()+1))
+}
+
+// ClassAttention is how block l's CLS token attends: [B, H, N+1] over all
+// tokens, itself first; each row sums to 1.
+func (e *Encoder) ClassAttention(o Output, l int) *layers.Node {
+	qkv := o.QKV[l]
+	b, n := layers.ShapeOf(qkv)[0], layers.ShapeOf(qkv)[1]
+	q := layers.SplitHeads(layers.Slice(qkv, 1, 0, 1), 0, e.Heads) // [B, H, 1, d]
+	k := layers.SplitHeads(qkv, 1, e.Heads)                        // [B, H, N+1, d]
+	scores := layers.Scale(layers.MatMul(q, k, false, true), 1/math.Sqrt(float64(e.Width/e.Heads)))
+	return layers.Reshape(layers.Softmax(scores), b, e.Heads, n)
+}

@@ -1,0 +1,75 @@
+package preprocess
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"image"
+	_ "image/gif"  // decoders by content
+	_ "image/jpeg" // baseline and progressive
+	_ "image/png"
+	"io/fs"
+	"os"
+
+	_ "golang.org/x/image/bmp"
+	_ "golang.org/x/image/tiff"
+	_ "golang.org/x/image/webp"
+)
+
+// A small file must not make the program allocate without bound. maxPixels is
+// the limit at which Pillow refuses an image; maxRatio bounds the longer side
+// once the shorter one has been scaled up.
+const (
+	maxPixels = 178956970
+	maxRatio  = 256
+)
+
+// Decode reads a JPEG, PNG, GIF (first frame), BMP, TIFF or WebP file,
+// recognised by its content. Orientation tags are ignored. The error is one
+// line that names the file.
+func Decode(path string) (*RGB, error) {
+	content, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("image %s: no such file: %w", path, fs.ErrNotExist)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("image %s: %w", path, err)
+	}
+	rgb, err := decode(content)
+	if err != nil {
+		return nil, fmt.Errorf("image %s: %w", path, err)
+	}
+	return rgb, nil
+}
+
+func decode(content []byte) (*RGB, error) {
+	if len(content) == 0 {
+		return nil, errors.New("the file is empty")
+	}
+	config, format, err := image.DecodeConfig(bytes.NewReader(content))
+	switch {
+	case errors.Is(err, image.ErrFormat):
+		return nil, errors.New("not an image: wanted JPEG, PNG, GIF, BMP, TIFF or WebP")
+	case err != nil:
+		return nil, err
+	case config.Width <= 0 || config.Height <= 0:
+		return nil, fmt.Errorf("%d x %d pixels: no content", config.Width, config.Height)
+	case config.Width > maxPixels/config.Height:
+		return nil, fmt.Errorf("%d x %d pixels are too many, at most %d", config.Width, config.Height, maxPixels)
+	case max(config.Width, config.Height) > maxRatio*min(config.Width, config.Height):
+		return nil, fmt.Errorf("%d x %d pixels: one side is more than %d times the other", config.Width, config.Height, maxRatio)
+	}
+	img, _, err := image.Decode(bytes.NewReader(content))
+	if err != nil {
+		return nil, err
+	}
+	if format == "webp" {
+		switch img := img.(type) {
+		case *image.YCbCr:
+			return fromYCbCr(img, videoRGB), nil
+		case *image.NYCbCrA:
+			return fromYCbCr(&img.YCbCr, videoRGB), nil
+		}
+	}
+	return FromImage(img), nil
+}
