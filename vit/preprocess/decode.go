@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"image/color"
 	_ "image/gif"  // decoders by content
 	_ "image/jpeg" // baseline and progressive
 	_ "image/png"
@@ -63,13 +64,27 @@ func decode(content []byte) (*RGB, error) {
 	if err != nil {
 		return nil, err
 	}
-	if format == "webp" {
-		switch img := img.(type) {
-		case *image.YCbCr:
+	switch img := img.(type) {
+	case *image.YCbCr:
+		if format == "webp" {
 			return fromYCbCr(img, videoRGB), nil
-		case *image.NYCbCrA:
-			return fromYCbCr(&img.YCbCr, videoRGB), nil
+		}
+	case *image.NYCbCrA:
+		return fromYCbCr(&img.YCbCr, videoRGB), nil
+	case *image.Paletted:
+		if global, ok := config.ColorModel.(color.Palette); ok && format == "gif" {
+			restoreTransparent(img.Palette, global)
 		}
 	}
 	return FromImage(img), nil
+}
+
+// restoreTransparent undoes what the GIF decoder does to the palette entry that
+// stands for transparency: its colour counts once alpha is dropped.
+func restoreTransparent(palette, global color.Palette) {
+	for i := range palette {
+		if palette[i] == (color.RGBA{}) && i < len(global) {
+			palette[i] = global[i]
+		}
+	}
 }

@@ -38,8 +38,9 @@ func (m *RGB) At(x, y int) color.Color {
 }
 
 // FromImage converts as Pillow's convert("RGB") does: alpha is dropped, not
-// blended; gray is repeated; 16-bit colours keep their high byte; the chroma
-// of a YCbCr image is taken as a JPEG's. An *RGB is returned as it is.
+// blended; gray is repeated; 16-bit colours keep their high byte, but 16-bit
+// gray is cut off at 255; the chroma of a YCbCr image is taken as a JPEG's. An
+// *RGB is returned as it is.
 func FromImage(img image.Image) *RGB {
 	b := img.Bounds()
 	switch img := img.(type) {
@@ -52,6 +53,11 @@ func FromImage(img image.Image) *RGB {
 	case *image.Gray:
 		return fill(b, func(p []uint8, x, y int) {
 			v := img.Pix[img.PixOffset(x, y)]
+			p[0], p[1], p[2] = v, v, v
+		})
+	case *image.Gray16:
+		return fill(b, func(p []uint8, x, y int) {
+			v := uint8(min(img.Gray16At(x, y).Y, 255))
 			p[0], p[1], p[2] = v, v, v
 		})
 	case *image.NRGBA:
@@ -100,6 +106,9 @@ func fill(b image.Rectangle, set func(p []uint8, x, y int)) *RGB {
 
 // straight returns a colour's high bytes without its alpha.
 func straight(c color.Color) [3]uint8 {
+	if c, ok := c.(color.NRGBA); ok { // by way of alpha it would lose digits
+		return [3]uint8{c.R, c.G, c.B}
+	}
 	n := color.NRGBA64Model.Convert(c).(color.NRGBA64)
 	return [3]uint8{uint8(n.R >> 8), uint8(n.G >> 8), uint8(n.B >> 8)}
 }
