@@ -130,6 +130,9 @@ func Apply(op Op, in ...*Node) *Node {
 		panic(e)
 	}
 	out, err := op.Infer(o.in)
+	if err == nil {
+		err = oneFloat(append(o.in, out))
+	}
 	if err != nil {
 		fail(err)
 	}
@@ -156,6 +159,20 @@ func TypeOf(n *Node) Type {
 		return Type{Shape{}, n.Dtype()}
 	}
 	return Type{n.Shape(), n.Dtype()}
+}
+
+// oneFloat refuses an op between Float32 and Float64: a kernel runs in one type.
+func oneFloat(ts []Type) error {
+	first := Int
+	for _, t := range ts {
+		switch {
+		case first == Int:
+			first = t.Dtype
+		case t.Dtype != Int && t.Dtype != first:
+			return fmt.Errorf("float types %v and %v, want one", first, t.Dtype)
+		}
+	}
+	return nil
 }
 
 func typesOf(in []*Node) []Type {
@@ -239,7 +256,7 @@ func (o *symbol) SymDiff(in gorgonia.Nodes, out, dout *Node) (grads gorgonia.Nod
 		switch {
 		case d && grads[i] == nil:
 			return nil, &Error{Op: o.Name(), Layer: o.layer, What: fmt.Sprintf("no gradient for operand %d", i)}
-		case d && !grads[i].Shape().Eq(in[i].Shape()):
+		case d && !sameShape(TypeOf(grads[i]).Shape, o.in[i].Shape):
 			return nil, &Error{Op: o.Name(), Layer: o.layer, What: fmt.Sprintf("gradient of operand %d is %v, the operand is %v", i, grads[i].Shape(), in[i].Shape())}
 		case d && o.b.terms != nil:
 			o.b.terms[in[i]] = append(o.b.terms[in[i]], grads[i])

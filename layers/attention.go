@@ -29,7 +29,7 @@ func (o attention) Infer(in []graph.Type) (graph.Type, error) {
 	if len(s) != 3 || o.Heads < 1 || s[2]%(3*o.Heads) != 0 {
 		return graph.Type{}, fmt.Errorf("want [B, N, 3W] with W a multiple of %d heads", o.Heads)
 	}
-	return graph.Type{Shape: graph.Shape{s[0], s[1], s[2] / 3}, Dtype: in[0].Dtype}, nil
+	return graph.Type{Shape: graph.Shape{s[0], s[1], s[2] / 3}, Dtype: in[0].Dtype}, floats(in...)
 }
 func (o attention) Grad(in []*Node, _, dy *Node) []*Node {
 	return []*Node{graph.Apply(attentionGrad{Of: o}, in[0], dy)}

@@ -42,7 +42,7 @@ func (o binary) Infer(in []graph.Type) (graph.Type, error) {
 			return graph.Type{}, fmt.Errorf("sizes %d and %d do not broadcast", x, y)
 		}
 	}
-	return graph.Type{Shape: out, Dtype: in[0].Dtype}, nil
+	return graph.Type{Shape: out, Dtype: in[0].Dtype}, floats(in...)
 }
 
 func axisFromEnd(s graph.Shape, i int) int {
@@ -161,7 +161,7 @@ func Scale(x *Node, a float64) *Node { return graph.Apply(scale{a, 0}, x) }
 func Shift(x *Node, b float64) *Node { return graph.Apply(scale{1, b}, x) }
 
 func (scale) Name() string                              { return "scale" }
-func (scale) Infer(in []graph.Type) (graph.Type, error) { return in[0], nil }
+func (scale) Infer(in []graph.Type) (graph.Type, error) { return in[0], floats(in...) }
 func (o scale) Grad(_ []*Node, _, dout *Node) []*Node {
 	if o.A == 1 {
 		return []*Node{dout}

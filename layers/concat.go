@@ -34,7 +34,7 @@ func (o concat) Infer(in []graph.Type) (graph.Type, error) {
 			}
 		}
 	}
-	return graph.Type{Shape: s, Dtype: in[0].Dtype}, nil
+	return graph.Type{Shape: s, Dtype: in[0].Dtype}, floats(in...)
 }
 func (o concat) Grad(in []*Node, _, dout *Node) []*Node {
 	grads, at := make([]*Node, len(in)), 0
@@ -88,7 +88,7 @@ func (o slice) Infer(in []graph.Type) (graph.Type, error) {
 		return graph.Type{}, fmt.Errorf("range [%d,%d) of axis %d, which has size %d", o.Lo, o.Hi, o.Axis, s[o.Axis])
 	}
 	s[o.Axis] = o.Hi - o.Lo
-	return graph.Type{Shape: s, Dtype: in[0].Dtype}, nil
+	return graph.Type{Shape: s, Dtype: in[0].Dtype}, floats(in...)
 }
 func (o slice) Grad(in []*Node, _, dout *Node) []*Node {
 	return []*Node{graph.Apply(pad{Axis: o.Axis, Lo: o.Lo, Size: ShapeOf(in[0])[o.Axis]}, dout)}

@@ -9,6 +9,7 @@ package layers
 
 import (
 	"fmt"
+	"slices"
 
 	"spotlighter/graph"
 	"spotlighter/graph/cpu"
@@ -61,17 +62,30 @@ func split(s graph.Shape, axis int) (outer, n, inner int) {
 // sameAs checks that all operands have the type of the first.
 func sameAs(in []graph.Type) error {
 	for _, t := range in[1:] {
-		if !t.Shape.Eq(in[0].Shape) || len(t.Shape) != len(in[0].Shape) {
+		if !isShape(t.Shape, in[0].Shape...) {
 			return fmt.Errorf("want operands of one shape")
 		}
 	}
 	return nil
 }
 
-// atLeast checks an operand's number of axes.
+// atLeast checks that an operand holds floats, in a number of axes.
 func atLeast(t graph.Type, dims int) error {
 	if len(t.Shape) < dims {
 		return fmt.Errorf("want at least %d axes", dims)
 	}
+	return floats(t)
+}
+
+// floats checks that operands hold floats. Ints would be read as none.
+func floats(in ...graph.Type) error {
+	for _, t := range in {
+		if t.Dtype == graph.Int {
+			return fmt.Errorf("want floats, not %v", t.Dtype)
+		}
+	}
 	return nil
 }
+
+// isShape compares a shape exactly: tensor.Shape.Eq takes a vector for a column.
+func isShape(s graph.Shape, want ...int) bool { return slices.Equal(s, want) }

@@ -20,7 +20,7 @@ func (embedding) Infer(in []graph.Type) (graph.Type, error) {
 	if len(in[0].Shape) != 2 || in[1].Dtype != graph.Int {
 		return graph.Type{}, fmt.Errorf("want a table [V, W] and Int ids")
 	}
-	return graph.Type{Shape: append(in[1].Shape.Clone(), in[0].Shape[1]), Dtype: in[0].Dtype}, nil
+	return graph.Type{Shape: append(in[1].Shape.Clone(), in[0].Shape[1]), Dtype: in[0].Dtype}, floats(in[0])
 }
 func (embedding) Grad(in []*Node, _, dy *Node) []*Node {
 	return []*Node{graph.Apply(embeddingGrad{Rows: ShapeOf(in[0])[0]}, in[1], dy), nil}
@@ -51,6 +51,9 @@ func (o embeddingGrad) Infer(in []graph.Type) (graph.Type, error) {
 	return graph.Type{Shape: graph.Shape{o.Rows, last(in[1].Shape)}, Dtype: in[1].Dtype}, nil
 }
 func (o embeddingGrad) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) error {
+	if err := inRange("id", in[0].Int, o.Rows); err != nil {
+		return err
+	}
 	if out.Dtype == graph.Float64 {
 		embeddingGradKernel(c, out.Shape[1], out.F64, in[0].Int, in[1].F64)
 	} else {
@@ -85,7 +88,7 @@ func (gather) Infer(in []graph.Type) (graph.Type, error) {
 	}
 	s := x.Clone()
 	s[1] = idx.Shape[1]
-	return graph.Type{Shape: s, Dtype: in[0].Dtype}, nil
+	return graph.Type{Shape: s, Dtype: in[0].Dtype}, floats(in[0])
 }
 func (gather) Grad(in []*Node, _, dy *Node) []*Node {
 	return []*Node{Scatter(dy, in[1], ShapeOf(in[0])[1]), nil}
@@ -119,12 +122,12 @@ func Scatter(x, idx *Node, n int) *Node { return graph.Apply(scatter{n}, x, idx)
 func (scatter) Name() string { return "scatter" }
 func (o scatter) Infer(in []graph.Type) (graph.Type, error) {
 	x, idx := in[0].Shape, in[1]
-	if len(x) < 2 || idx.Dtype != graph.Int || !idx.Shape.Eq(x[:2]) {
+	if len(x) < 2 || idx.Dtype != graph.Int || !isShape(idx.Shape, x[:2]...) {
 		return graph.Type{}, fmt.Errorf("want [B, K, ...] and Int indices [B, K]")
 	}
 	s := x.Clone()
 	s[1] = o.N
-	return graph.Type{Shape: s, Dtype: in[0].Dtype}, nil
+	return graph.Type{Shape: s, Dtype: in[0].Dtype}, floats(in[0])
 }
 func (scatter) Grad(in []*Node, _, dy *Node) []*Node { return []*Node{Gather(dy, in[1]), nil} }
 func (o scatter) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) error {

@@ -21,11 +21,11 @@ func (layerNorm) Infer(in []graph.Type) (graph.Type, error) {
 	if err := atLeast(in[0], 1); err != nil {
 		return graph.Type{}, err
 	}
-	w := graph.Shape{last(in[0].Shape)}
-	if !in[1].Shape.Eq(w) || !in[2].Shape.Eq(w) {
-		return graph.Type{}, fmt.Errorf("want gamma and beta of %d", w[0])
+	w := last(in[0].Shape)
+	if !isShape(in[1].Shape, w) || !isShape(in[2].Shape, w) {
+		return graph.Type{}, fmt.Errorf("want gamma and beta of %d", w)
 	}
-	return in[0], nil
+	return in[0], floats(in...)
 }
 func (o layerNorm) Grad(in []*Node, _, dy *Node) []*Node {
 	return []*Node{

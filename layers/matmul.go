@@ -33,7 +33,7 @@ func (o matmul) dims(a, b graph.Shape) (m, k, n, k2 int) {
 
 func (o matmul) Infer(in []graph.Type) (graph.Type, error) {
 	a, b := in[0].Shape, in[1].Shape
-	if len(a) < 2 || len(a) != len(b) || !a[:len(a)-2].Eq(b[:len(b)-2]) {
+	if len(a) < 2 || len(a) != len(b) || !isShape(a[:len(a)-2], b[:len(b)-2]...) {
 		return graph.Type{}, fmt.Errorf("want two or more axes and equal leading ones")
 	}
 	m, k, n, k2 := o.dims(a, b)
@@ -42,7 +42,7 @@ func (o matmul) Infer(in []graph.Type) (graph.Type, error) {
 	}
 	s := a.Clone()
 	s[len(s)-2], s[len(s)-1] = m, n
-	return graph.Type{Shape: s, Dtype: in[0].Dtype}, nil
+	return graph.Type{Shape: s, Dtype: in[0].Dtype}, floats(in...)
 }
 
 func (o matmul) Grad(in []*Node, _, dy *Node) []*Node {
@@ -104,12 +104,12 @@ func (o linear) Infer(in []graph.Type) (graph.Type, error) {
 	if len(x) < 1 || len(w) != 2 || last(x) != w[1] {
 		return graph.Type{}, fmt.Errorf("want [..., in] and a weight [out, in]")
 	}
-	if o.Bias && !in[2].Shape.Eq(graph.Shape{w[0]}) {
+	if o.Bias && !isShape(in[2].Shape, w[0]) {
 		return graph.Type{}, fmt.Errorf("want a bias of %d", w[0])
 	}
 	s := x.Clone()
 	s[len(s)-1] = w[0]
-	return graph.Type{Shape: s, Dtype: in[0].Dtype}, nil
+	return graph.Type{Shape: s, Dtype: in[0].Dtype}, floats(in...)
 }
 func (o linear) Grad(in []*Node, _, dy *Node) []*Node {
 	x, w := in[0], in[1]

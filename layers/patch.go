@@ -15,8 +15,8 @@ type patches struct{ Size int }
 // with N = (S/p)², row by row.
 func PatchEmbed(images, kernel *Node) *Node {
 	k := ShapeOf(kernel)
-	if len(k) != 4 || k[2] != k[3] {
-		graph.Failf("patch embedding of kernel %v, want [W, channels, p, p]", k)
+	if len(k) != 4 || k[2] != k[3] || k[3] == 0 {
+		graph.Failf("patch embedding of kernel %v, want [W, channels, p, p]", []int(k))
 	}
 	return Linear(graph.Apply(patches{k[3]}, images), Reshape(kernel, k[0], k[1]*k[2]*k[3]), nil)
 }
@@ -28,7 +28,7 @@ func (o patches) Infer(in []graph.Type) (graph.Type, error) {
 		return graph.Type{}, fmt.Errorf("want images [B, channels, H, W] that patches of %d fill", o.Size)
 	}
 	n := s[2] / o.Size * (s[3] / o.Size)
-	return graph.Type{Shape: graph.Shape{s[0], n, s[1] * o.Size * o.Size}, Dtype: in[0].Dtype}, nil
+	return graph.Type{Shape: graph.Shape{s[0], n, s[1] * o.Size * o.Size}, Dtype: in[0].Dtype}, floats(in...)
 }
 func (o patches) Grad(in []*Node, _, dy *Node) []*Node {
 	s := ShapeOf(in[0])

@@ -56,7 +56,7 @@ func (o reduce) Infer(in []graph.Type) (graph.Type, error) {
 		return graph.Type{}, fmt.Errorf("axis %d is empty", o.Axis)
 	}
 	out := append(s[:o.Axis:o.Axis], s[o.Axis+1:]...)
-	return graph.Type{Shape: out, Dtype: in[0].Dtype}, nil
+	return graph.Type{Shape: out, Dtype: in[0].Dtype}, floats(in...)
 }
 func (o reduce) Grad(in []*Node, out, dout *Node) []*Node {
 	s := ShapeOf(in[0])
@@ -157,8 +157,12 @@ func maxGradKernel[T cpu.Float](c *graph.Ctx, axis int, s graph.Shape, dx, x, dy
 // SumTo undoes a broadcast: it sums x over the axes in which shape repeats.
 func SumTo(x *Node, shape graph.Shape) *Node {
 	s := ShapeOf(x)
-	if s.Eq(shape) && len(s) == len(shape) {
+	if isShape(s, shape...) {
 		return x
+	}
+	to := graph.Type{Shape: shape, Dtype: graph.TypeOf(x).Dtype}
+	if t, err := (binary{'+'}).Infer([]graph.Type{graph.TypeOf(x), to}); err != nil || !isShape(t.Shape, s...) {
+		graph.Failf("%v is no broadcast of %v", []int(s), []int(shape))
 	}
 	for len(s) > len(shape) {
 		x = Sum(x, 0)

@@ -13,13 +13,19 @@ func Reshape(x *Node, shape ...int) *Node {
 	n, free := 1, -1
 	shape = slices.Clone(shape)
 	for i, d := range shape {
+		if d < -1 || d == -1 && free >= 0 {
+			graph.Failf("reshape of %v to %v, want sizes and at most one -1", []int(ShapeOf(x)), shape)
+		}
 		if d == -1 {
 			free = i
 		} else {
 			n *= d
 		}
 	}
-	if free >= 0 && n > 0 {
+	if free >= 0 && n == 0 {
+		graph.Failf("reshape of %v to %v, where any size fits", []int(ShapeOf(x)), shape)
+	}
+	if free >= 0 {
 		shape[free] = count(ShapeOf(x)) / n
 	}
 	if slices.Equal(ShapeOf(x), shape) {
@@ -89,8 +95,8 @@ type transpose struct{ Perm string }
 func Transpose(x *Node, perm ...int) *Node {
 	sorted := slices.Clone(perm)
 	slices.Sort(sorted)
-	for i, p := range sorted {
-		if i != p || len(perm) != len(ShapeOf(x)) {
+	for i := range max(len(perm), len(ShapeOf(x))) {
+		if len(perm) != len(ShapeOf(x)) || sorted[i] != i {
 			graph.Failf("transpose of a value with %d axes by %v", len(ShapeOf(x)), perm)
 		}
 	}
@@ -104,7 +110,7 @@ func (o transpose) Infer(in []graph.Type) (graph.Type, error) {
 	for i, p := range perm {
 		s[i] = in[0].Shape[p]
 	}
-	return graph.Type{Shape: s, Dtype: in[0].Dtype}, nil
+	return graph.Type{Shape: s, Dtype: in[0].Dtype}, floats(in...)
 }
 func (o transpose) Grad(_ []*Node, _, dout *Node) []*Node {
 	perm := decode(o.Perm)
@@ -166,7 +172,7 @@ func Broadcast(x *Node, shape ...int) *Node {
 func (broadcast) Name() string { return "broadcast" }
 func (o broadcast) Infer(in []graph.Type) (graph.Type, error) {
 	to := decode(o.To)
-	t, err := binary{'+'}.Infer([]graph.Type{in[0], {Shape: to}})
+	t, err := binary{'+'}.Infer([]graph.Type{in[0], {Shape: to, Dtype: in[0].Dtype}})
 	if err == nil && !slices.Equal(t.Shape, to) {
 		err = fmt.Errorf("cannot be repeated to %v", []int(to))
 	}

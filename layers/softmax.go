@@ -115,7 +115,7 @@ func (crossEntropy) Infer(in []graph.Type) (graph.Type, error) {
 	if len(x) != 2 || y.Dtype != graph.Int || len(y.Shape) != 1 || y.Shape[0] != x[0] {
 		return graph.Type{}, fmt.Errorf("want logits [M, C] and Int labels [M]")
 	}
-	return graph.Type{Shape: graph.Shape{}, Dtype: in[0].Dtype}, nil
+	return graph.Type{Shape: graph.Shape{}, Dtype: in[0].Dtype}, floats(in[0])
 }
 func (crossEntropy) Grad(in []*Node, _, dout *Node) []*Node {
 	return []*Node{graph.Apply(crossEntropyGrad{}, in[0], in[1], dout), nil}
@@ -156,6 +156,9 @@ type crossEntropyGrad struct{ graph.NoGrad }
 func (crossEntropyGrad) Name() string                              { return "cross-entropy gradient" }
 func (crossEntropyGrad) Infer(in []graph.Type) (graph.Type, error) { return in[0], nil }
 func (crossEntropyGrad) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) error {
+	if err := inRange("label", in[1].Int, last(in[0].Shape)); err != nil {
+		return err
+	}
 	if out.Dtype == graph.Float64 {
 		crossEntropyGradKernel(c, out.F64, in[0].F64, in[1].Int, in[2].F64[0])
 	} else {

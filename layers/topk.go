@@ -28,7 +28,7 @@ func (o topK) Infer(in []graph.Type) (graph.Type, error) {
 	if len(s) != 2 || o.K < 1 || o.K > s[1] {
 		return graph.Type{}, fmt.Errorf("want [B, N] with N of at least k = %d", o.K)
 	}
-	return graph.Type{Shape: graph.Shape{s[0], o.K}, Dtype: graph.Int}, nil
+	return graph.Type{Shape: graph.Shape{s[0], o.K}, Dtype: graph.Int}, floats(in[0])
 }
 func (o topK) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) error {
 	if in[0].Dtype == graph.Float64 {

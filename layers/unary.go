@@ -79,7 +79,7 @@ func Clamp(x *Node, lo, hi float64) *Node {
 func QuickGELU(x *Node) *Node { return graph.Apply(quickGELU{}, x) }
 
 func (o unary) Name() string                              { return o.Fn }
-func (o unary) Infer(in []graph.Type) (graph.Type, error) { return in[0], nil }
+func (o unary) Infer(in []graph.Type) (graph.Type, error) { return in[0], floats(in...) }
 func (o unary) Grad(in []*Node, out, dout *Node) []*Node {
 	return []*Node{graph.Apply(unaryGrad{Fn: o.Fn}, in[0], out, dout)}
 }
@@ -124,7 +124,7 @@ func applyGrad[T cpu.Float](c *graph.Ctx, out, x, y, dy []T, df func(x, y float6
 type quickGELU struct{}
 
 func (quickGELU) Name() string                              { return "quickgelu" }
-func (quickGELU) Infer(in []graph.Type) (graph.Type, error) { return in[0], nil }
+func (quickGELU) Infer(in []graph.Type) (graph.Type, error) { return in[0], floats(in...) }
 func (quickGELU) Grad(in []*Node, _, dout *Node) []*Node {
 	return []*Node{graph.Apply(quickGELUGrad{}, in[0], dout)}
 }
