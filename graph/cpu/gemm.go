@@ -43,7 +43,7 @@ func Gemm[T Float](p *Pool, a GemmArgs[T]) {
 		simdGemm(p, k, (*GemmArgs[float32])(unsafe.Pointer(&a)))
 		return
 	}
-	portableGemm(p, &a)
+	portableGemm(p, a)
 }
 
 func (a *GemmArgs[T]) check() {

@@ -10,7 +10,7 @@ import (
 const tile = 64
 
 // portableGemm computes a product by gonum's kernels, a tile of C a task.
-func portableGemm[T Float](p *Pool, a *GemmArgs[T]) {
+func portableGemm[T Float](p *Pool, a GemmArgs[T]) {
 	mt, nt := (a.M+tile-1)/tile, (a.N+tile-1)/tile
 	p.For(a.Batch*mt*nt, 1, func(i, _ int) {
 		item, i0, j0 := i/(mt*nt), i/nt%mt*tile, i%nt*tile

@@ -167,7 +167,7 @@ func (j *job) passes(p *Pool, blocks int) {
 // tiles computes tasks of C: j.rows rows and j.group panels.
 func (j *job) tiles(worker, lo, hi int) {
 	for t := lo; t < hi; t++ {
-		g, m := t%j.groups()*j.group, t/j.groups()*j.rows
+		g, m := t/j.rowTasks()*j.group, t%j.rowTasks()*j.rows
 		panels := j.panels[g:min(g+j.group, len(j.panels))]
 		for block := j.first; block < j.last; block++ {
 			var b []float32

@@ -72,7 +72,7 @@ func randomGemm[T Float](r *rand.Rand) GemmArgs[T] {
 	return a
 }
 
-// check compares C with the definition, and with what was there where the
+// compare checks C against the definition, and against what was there where the
 // product has no business.
 func (a *GemmArgs[T]) compare(t *testing.T, before []T, tolerance float64) {
 	t.Helper()
@@ -154,4 +154,105 @@ func testGemm[T Float](t *testing.T, pools []*Pool, a GemmArgs[T], tolerance flo
 			t.Fatalf("%d threads and 1 thread differ: %v", p.Threads(), a)
 		}
 	}
+}
+
+// Large products take the ways that small ones do not: shared packing, several
+// passes over K, panels in groups.
+func TestGemmLarge(t *testing.T) {
+	pools := []*Pool{NewPool(1), NewPool(2), NewPool(3)}
+	eachPath(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(3, 4))
+		for _, a := range []GemmArgs[float32]{
+			{M: 211, N: 500, K: 801, TransB: true},
+			{M: 34, N: 30, K: 5000, TransA: true},
+			{M: 3, N: 7000, K: 33},
+			{M: 2, N: 6, K: 40000, TransB: true},
+			{M: 33, N: 6200, K: 1000, Accumulate: true}, // more than is packed at a time
+		} {
+			a.LDA, a.LDB, a.LDC = a.K, a.N, a.N
+			if a.TransA {
+				a.LDA = a.M
+			}
+			if a.TransB {
+				a.LDB = a.K
+			}
+			a.A, a.B, a.C, a.Bias = random[float32](r, a.M*a.K), random[float32](r, a.K*a.N), random[float32](r, a.M*a.N), random[float32](r, a.N)
+			if name, _ := Path(); name == portable && a.M*a.N*a.K > 1e8 {
+				continue
+			}
+			testGemm(t, pools, a, 1e-6)
+		}
+	})
+}
+
+// One product of a tall matrix and the same with its rows as a batch agree.
+func TestGemmFoldsBatch(t *testing.T) {
+	eachPath(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(5, 6))
+		p := NewPool(2)
+		a := GemmArgs[float32]{M: 60, N: 50, K: 40, A: random[float32](r, 60*40), LDA: 40, B: random[float32](r, 40*50), LDB: 50, C: make([]float32, 60*50), LDC: 50}
+		Gemm(p, a)
+		want := slices.Clone(a.C)
+		clear(a.C)
+		a.M, a.Batch, a.StrideA, a.StrideC = 12, 5, 12*40, 12*50
+		Gemm(p, a)
+		if !slices.Equal(a.C, want) {
+			t.Error("the batch differs from the tall product")
+		}
+	})
+}
+
+func TestGemmAllocatesNothing(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	for _, name := range Paths() {
+		if name == portable {
+			continue // gonum's kernels allocate nothing, the loop around them does
+		}
+		was, _ := Path()
+		defer Use(was)
+		if err := Use(name); err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range []*Pool{NewPool(1), NewPool(2)} {
+			for _, a := range []GemmArgs[float32]{
+				{M: 200, N: 200, K: 200, TransA: true},
+				{M: 65, N: 65, K: 32, Batch: 20, TransB: true},
+				{M: 1, N: 65, K: 32, Batch: 20, TransB: true},
+			} {
+				a.LDA, a.LDB, a.LDC = max(a.K, a.M), max(a.K, a.N), a.N
+				a.StrideA, a.StrideB, a.StrideC = a.LDA*a.LDA, a.LDB*a.LDB, a.M*a.N
+				n := max(a.Batch, 1)
+				a.A, a.B, a.C = random[float32](r, n*a.StrideA), random[float32](r, n*a.StrideB), make([]float32, n*a.StrideC)
+				if n := testing.AllocsPerRun(20, func() { Gemm(p, a) }); n != 0 && !raceEnabled {
+					t.Errorf("%s, %d threads: %v allocations for %v", name, p.Threads(), n, a)
+				}
+			}
+		}
+	}
+}
+
+func TestGemmChecksItsOperands(t *testing.T) {
+	ok := func() GemmArgs[float32] {
+		return GemmArgs[float32]{M: 2, N: 3, K: 4, A: make([]float32, 8), LDA: 4, B: make([]float32, 12), LDB: 3, C: make([]float32, 6), LDC: 3}
+	}
+	for want, spoil := range map[string]func(a *GemmArgs[float32]){
+		"cpu: gemm: A has 7 elements, wanted 8":                  func(a *GemmArgs[float32]) { a.A = a.A[:7] },
+		"cpu: gemm: B has 11 elements, wanted 12":                func(a *GemmArgs[float32]) { a.B = a.B[:11] },
+		"cpu: gemm: C has 6 elements, wanted 7":                  func(a *GemmArgs[float32]) { a.LDC = 4 },
+		"cpu: gemm: A has rows of 4, 3 apart, and items 0 apart": func(a *GemmArgs[float32]) { a.LDA = 3 },
+		"cpu: gemm: bias has 2 elements, wanted 3":               func(a *GemmArgs[float32]) { a.Bias = make([]float32, 2) },
+		"cpu: gemm: items of C are 1 apart and overlap":          func(a *GemmArgs[float32]) { a.Batch, a.StrideC, a.C = 2, 1, make([]float32, 9) },
+	} {
+		a := ok()
+		spoil(&a)
+		func() {
+			defer func() {
+				if got := recover(); got != want {
+					t.Errorf("panic %v, want %q", got, want)
+				}
+			}()
+			Gemm(NewPool(1), a)
+		}()
+	}
+	Gemm(NewPool(1), ok())
 }
