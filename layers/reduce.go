@@ -2,7 +2,6 @@ package layers
 
 import (
 	"fmt"
-	"math"
 
 	"spotlighter/graph"
 	"spotlighter/graph/cpu"
@@ -78,6 +77,10 @@ func (o reduce) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) error {
 
 func reduceKernel[T cpu.Float](c *graph.Ctx, o reduce, s graph.Shape, y, x []T) {
 	outer, n, inner := split(s, o.Axis)
+	if n == 0 {
+		clear(y)
+		return
+	}
 	if inner == 1 {
 		c.For(outer, rowGrain(n), func(lo, hi int) {
 			for r := lo; r < hi; r++ {
@@ -90,33 +93,45 @@ func reduceKernel[T cpu.Float](c *graph.Ctx, o reduce, s graph.Shape, y, x []T) 
 		})
 		return
 	}
-	// One task owns a run of columns, so that each sum has one order.
-	cols := max(1, min(inner, grain/max(n, 1)))
-	per := (inner + cols - 1) / cols
-	c.For(outer*per, 1, func(lo, hi int) {
+	// Blocks of rows are reduced side by side and then joined in their order: the
+	// blocks depend on the shape alone, and so does the result.
+	block := max(1, rowGrain(inner))
+	blocks := (n + block - 1) / block
+	if blocks == 1 {
+		c.For(outer, 1, func(lo, hi int) {
+			for r := lo; r < hi; r++ {
+				columns(o, y[r*inner:(r+1)*inner], x[r*n*inner:(r+1)*n*inner])
+			}
+		})
+		return
+	}
+	part := graph.Scratch[T](c, outer*blocks*inner)
+	c.For(outer*blocks, 1, func(lo, hi int) {
 		for t := lo; t < hi; t++ {
-			r, j := t/per, t%per*cols
-			k := min(j+cols, inner)
-			dst := y[r*inner+j : r*inner+k]
-			src := x[r*n*inner:]
-			if o.Fn == "sum" {
-				clear(dst)
-			} else {
-				for i := range dst {
-					dst[i] = T(math.Inf(-1))
-				}
-			}
-			for a := 0; a < n; a++ {
-				if row := src[a*inner+j : a*inner+k]; o.Fn == "sum" {
-					cpu.Add(dst, dst, row)
-				} else {
-					for i, v := range row {
-						dst[i] = max(dst[i], v)
-					}
-				}
-			}
+			r, from, to := t/blocks, t%blocks*block, min(t%blocks*block+block, n)
+			columns(o, part[t*inner:(t+1)*inner], x[(r*n+from)*inner:(r*n+to)*inner])
 		}
 	})
+	c.For(outer, 1, func(lo, hi int) {
+		for r := lo; r < hi; r++ {
+			columns(o, y[r*inner:(r+1)*inner], part[r*blocks*inner:(r+1)*blocks*inner])
+		}
+	})
+}
+
+// columns reduces rows of len(y) elements to one.
+func columns[T cpu.Float](o reduce, y, x []T) {
+	copy(y, x)
+	for at := len(y); at < len(x); at += len(y) {
+		row := x[at : at+len(y)]
+		if o.Fn == "sum" {
+			cpu.Add(y, y, row)
+			continue
+		}
+		for i, v := range row {
+			y[i] = max(y[i], v)
+		}
+	}
 }
 
 // maxGrad sends the gradient of a maximum to the first element that attains it.
