@@ -3,16 +3,16 @@ package textenc
 import (
 	"bufio"
 	"bytes"
-	"cmp"
 	"compress/gzip"
 	"encoding/json"
 	"io"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"spotlighter/internal/shared"
 )
 
 func newTokenizer(t testing.TB) *Tokenizer {
@@ -22,16 +22,6 @@ func newTokenizer(t testing.TB) *Tokenizer {
 		t.Fatal(err)
 	}
 	return tok
-}
-
-// sharedFile returns the path of a file of the shared data, or skips the test.
-func sharedFile(t *testing.T, name string) string {
-	t.Helper()
-	path := filepath.Join(cmp.Or(os.Getenv("SPOTLIGHTER_SHARED"), "../../shared"), name)
-	if _, err := os.Stat(path); err != nil {
-		t.Skipf("no shared data: %v", err)
-	}
-	return path
 }
 
 type vector struct {
@@ -60,7 +50,7 @@ func readVectors(t *testing.T, path string) []vector {
 // gave for texts written for this test.
 func TestEncode(t *testing.T) {
 	tok := newTokenizer(t)
-	vectors := readVectors(t, cmp.Or(os.Getenv("TOKENIZER_VECTORS"), "testdata/tokenizer.jsonl"))
+	vectors := readVectors(t, "testdata/tokenizer.jsonl")
 	for _, v := range vectors {
 		if got := tok.Encode(v.Text); !slices.Equal(got, v.IDs) {
 			t.Errorf("%+q: got %v, want %v", v.Text, got, v.IDs)
@@ -70,7 +60,7 @@ func TestEncode(t *testing.T) {
 
 func TestSharedVectors(t *testing.T) {
 	tok := newTokenizer(t)
-	for _, v := range readVectors(t, sharedFile(t, "data/clip/tokenizer_vectors.jsonl")) {
+	for _, v := range readVectors(t, shared.Path(t, "data/clip/tokenizer_vectors.jsonl")) {
 		want := make([]int, ContextLength)
 		copy(want, v.IDs)
 		got, err := tok.Tokens(v.Text, ContextLength)
@@ -83,7 +73,7 @@ func TestSharedVectors(t *testing.T) {
 // TestVocabularySource finds the embedded merges, byte for byte, in the file
 // that OpenAI published.
 func TestVocabularySource(t *testing.T) {
-	published, err := os.ReadFile(sharedFile(t, "data/clip/bpe_simple_vocab_16e6.txt.gz"))
+	published, err := os.ReadFile(shared.Path(t, "data/clip/bpe_simple_vocab_16e6.txt.gz"))
 	if err != nil {
 		t.Fatal(err)
 	}

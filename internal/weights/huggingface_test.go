@@ -1,12 +1,12 @@
 package weights
 
 import (
-	"cmp"
-	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
+
+	"spotlighter/internal/shared"
 )
 
 // hfFile writes tensors of shape [2, 2], holding 10i + 0..3 for name i, and opens them.
@@ -67,11 +67,7 @@ func TestHFToOpenAIRefuses(t *testing.T) {
 // TestHFToOpenAIReal takes a checkpoint as the transformers library saves it:
 // vision width 64, text width 48, joint width 40.
 func TestHFToOpenAIReal(t *testing.T) {
-	shared := cmp.Or(os.Getenv("SPOTLIGHTER_SHARED"), "../../../shared")
-	path := filepath.Join(shared, "fixtures/hf_clip_tiny/model.safetensors")
-	if _, err := os.Stat(path); err != nil {
-		t.Skipf("no shared fixture: %v", err)
-	}
+	path := shared.Path(t, "fixtures/hf_clip_tiny/model.safetensors")
 	f, err := Open(path)
 	if err != nil {
 		t.Fatal(err)
