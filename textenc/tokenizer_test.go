@@ -119,7 +119,7 @@ func TestDecode(t *testing.T) {
 	tok := newTokenizer(t)
 	for text, want := range map[string]string{
 		"A photo of  2 cafés!": "a photo of 2 cafés ! ",
-		"日本語 🎂":              "日本語 🎂 ",
+		"日本語 🎂":                "日本語 🎂 ",
 	} {
 		if got, err := tok.Decode(tok.Encode(text)); err != nil || got != want {
 			t.Errorf("%q: got %q, %v, want %q", text, got, err, want)
