@@ -1,7 +1,5 @@
 package tiny
 
-import "math"
-
 // object is one thing on the canvas; lengths in pixels, the rotation in turns.
 type object struct {
 	Triple
@@ -95,6 +93,3 @@ func (p pattern) at(u, v float64) float64 {
 
 // soften makes a wave nearly square.
 func soften(x float64) float64 { return clamp01(float64(x*2.5) + .5) }
-
-// oneTurn in radians.
-const oneTurn = 2 * math.Pi

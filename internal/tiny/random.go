@@ -3,10 +3,10 @@ package tiny
 import "math/bits"
 
 // random is the generator splitmix64 (Steele, Lea and Flood, "Fast splittable
-// pseudorandom number generators", 2014). The zero value is ready.
+// pseudorandom number generators", 2014).
 type random struct{ state uint64 }
 
-const golden = 0x9E3779B97F4A7C15 // 2^64 / golden ratio, splitmix64's increment
+const increment = 0x9E3779B97F4A7C15 // 2^64 / golden ratio, splitmix64's increment
 
 func mix(z uint64) uint64 {
 	z = (z ^ z>>30) * 0xBF58476D1CE4E5B9
@@ -18,7 +18,7 @@ func mix(z uint64) uint64 {
 func newRandom(key ...uint64) *random {
 	var state uint64
 	for _, k := range key {
-		state = mix(state+golden) ^ mix(k+golden)
+		state = mix(state+increment) ^ mix(k+increment)
 	}
 	return &random{mix(state)}
 }
@@ -37,7 +37,7 @@ func hashText(s string) uint64 {
 func (r *random) split() *random { return newRandom(r.next()) }
 
 func (r *random) next() uint64 {
-	r.state += golden
+	r.state += increment
 	return mix(r.state)
 }
 
@@ -48,7 +48,7 @@ func (r *random) below(n int) int {
 }
 
 // unit is uniform over [0, 1) in steps of 2^-53.
-func (r *random) unit() float64 { return float64(r.next()>>11) * 0x1p-53 }
+func (r *random) unit() float64 { return float64(float64(r.next()>>11) * 0x1p-53) }
 
 // between is uniform over [low, high).
 func (r *random) between(low, high float64) float64 {
@@ -68,5 +68,6 @@ const (
 // uniform ones from one word. Its tails end at 3.5.
 func (r *random) normal() float64 {
 	w := r.next()
-	return (float64(w&0xFFFF+w>>16&0xFFFF+w>>32&0xFFFF+w>>48) - sumMean) * (1 / sumSigma)
+	sum := w&0xFFFF + w>>16&0xFFFF + w>>32&0xFFFF + w>>48
+	return (float64(sum) - sumMean) / sumSigma
 }

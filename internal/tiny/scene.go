@@ -1,5 +1,7 @@
 package tiny
 
+import "math"
+
 // scene is a distribution of pictures of one object.
 type scene struct {
 	object         Triple
@@ -36,7 +38,7 @@ func (s scene) render(r *random) (picture Image, radius float64) {
 		x:        layout.between(margin, Size-margin),
 		y:        layout.between(margin, Size-margin),
 		radius:   radius,
-		rotation: layout.between(-s.rotation, s.rotation) / oneTurn,
+		rotation: layout.between(-s.rotation, s.rotation) / (2 * math.Pi),
 	}, paint, &cover)
 	return Image{RGB: c.develop(s.look, film), Mask: cover.mask()}, radius
 }

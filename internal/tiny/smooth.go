@@ -61,12 +61,12 @@ func (s *smooth) fill(t *taps, sigma float64, r *random) {
 // row is row y of the picture.
 func (s *smooth) row(t *taps, y int, out *[Size]float64) {
 	var column [maxGrid + 4]float64
-	w, rows := &t.weight[y], s.grid[t.first[y]:][:4]
+	w, rows := &t.weight[y], (*[4][maxGrid + 4]float64)(s.grid[t.first[y]:])
 	for j := range t.cells + 4 {
 		column[j] = float64(w[0]*rows[0][j]) + float64(w[1]*rows[1][j]) + float64(w[2]*rows[2][j]) + float64(w[3]*rows[3][j])
 	}
 	for x := range out {
-		w, c := &t.weight[x], column[t.first[x]:][:4]
+		w, c := &t.weight[x], (*[4]float64)(column[t.first[x]:])
 		out[x] = float64(w[0]*c[0]) + float64(w[1]*c[1]) + float64(w[2]*c[2]) + float64(w[3]*c[3])
 	}
 }

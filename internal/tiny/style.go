@@ -1,5 +1,7 @@
 package tiny
 
+import "slices"
+
 // styles name what may happen to a whole picture.
 var styles = []string{"none", "blurry", "dark", "noisy", "faded"}
 
@@ -18,13 +20,15 @@ const filmNoise = .015
 // newLook has all the named styles at a strength from 0 to 1, over a colour cast.
 func newLook(names []string, strength float64, cast [3]float64) look {
 	l := look{scale: cast, noise: filmNoise}
-	amount := map[string]float64{}
-	for _, name := range names {
-		amount[name] = strength
+	amount := func(style string, full float64) float64 {
+		if slices.Contains(names, style) {
+			return float64(full * strength)
+		}
+		return 0
 	}
-	l.blur = float64(1.3 * amount["blurry"])
-	l.noise += float64(.13 * amount["noisy"])
-	fade, dark := float64(.6*amount["faded"]), float64(.6*amount["dark"])
+	l.blur = amount("blurry", 1.3)
+	l.noise += amount("noisy", .13)
+	fade, dark := amount("faded", .6), amount("dark", .6)
 	for ch := range l.scale {
 		l.scale[ch] = float64(l.scale[ch] * (1 - fade) * (1 - dark))
 	}

@@ -1,9 +1,11 @@
 package tiny
 
 import (
+	"bytes"
 	_ "embed"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"slices"
@@ -54,8 +56,12 @@ func FindTask(name string) (Task, error) {
 		return Task{}, fmt.Errorf("task: %w", err)
 	}
 	var entry yaml.MapSlice
-	if err := yaml.Unmarshal(text, &entry); err != nil {
+	documents := yaml.NewDecoder(bytes.NewReader(text))
+	if err := documents.Decode(&entry); err != nil && err != io.EOF {
 		return Task{}, fmt.Errorf("%s: want one task: %s", name, shortYAML(err))
+	}
+	if err := documents.Decode(new(any)); err != io.EOF {
+		return Task{}, fmt.Errorf("%s: want one task: found a second document", name)
 	}
 	task, err := newTask(entry)
 	if err != nil {
@@ -135,6 +141,9 @@ func assign(field, value any) error {
 	case []float64:
 		return assignList(f, value)
 	}
+	if value == nil {
+		value = "nothing"
+	}
 	if !ok {
 		return fmt.Errorf("found %v, want %s", value, want)
 	}
@@ -169,26 +178,18 @@ func number(value any) (float64, bool) {
 
 // validate refuses numbers that make no picture, naming the key.
 func (t Task) validate() error {
-	within := func(key string, low, high float64, values ...float64) error {
-		for _, v := range values {
-			if !(v >= low && v <= high) {
-				return fmt.Errorf("%s: found %v, want %v to %v", key, v, low, high)
-			}
-		}
-		if len(values) == 2 && values[0] > values[1] {
-			return fmt.Errorf("%s: found %v, want the lesser first", key, values)
-		}
-		return nil
-	}
 	pool, ok := pools[t.Pool]
-	if !ok {
-		return fmt.Errorf("pool: found %q, want held or train", t.Pool)
-	}
-	if t.Name == "" {
+	switch {
+	case t.Name == "":
 		return errors.New("name: found none, want text")
-	}
-	if t.Classes%2 != 0 {
-		return fmt.Errorf("classes: found %d, want an even number, half base and half novel", t.Classes)
+	case !ok:
+		return fmt.Errorf("pool: found %q, want held or train", t.Pool)
+	case t.Classes%2 != 0:
+		return fmt.Errorf("classes: found %d, want an even number: half are base, half novel", t.Classes)
+	case len(t.Styles) == 0 && t.Strength != 0:
+		return fmt.Errorf("strength: found %v without styles", t.Strength)
+	case len(t.Styles) > 0 && t.Strength == 0:
+		return errors.New("strength: missing beside styles")
 	}
 	for i, s := range t.Styles {
 		if s == styles[0] || !slices.Contains(styles, s) {
@@ -198,23 +199,28 @@ func (t Task) validate() error {
 			return fmt.Errorf("styles: found %q twice", s)
 		}
 	}
-	err := errors.Join(
-		within("classes", 2, float64(len(pool)), float64(t.Classes)),
-		within("first", 0, float64(len(pool)-t.Classes), float64(t.First)),
-		within("fragments", 0, 64, float64(t.Fragments[0]), float64(t.Fragments[1])),
-		within("object_radius", 2, 32, t.ObjectRadius[:]...),
-		within("fragment_radius", 1, 32, t.FragmentRadius[:]...),
-		within("rotation", 0, math.Pi, t.Rotation),
-		within("cast", 0, 4, t.Cast[:]...),
-	)
-	if len(t.Styles) > 0 {
-		err = errors.Join(err, within("strength", .01, 1.5, t.Strength))
-	} else if t.Strength != 0 {
-		err = errors.Join(err, errors.New("strength: found without styles"))
-	}
-	if err != nil {
-		first, _, _ := strings.Cut(err.Error(), "\n")
-		return errors.New(first)
+	for _, check := range []struct {
+		key       string
+		low, high float64
+		values    []float64
+	}{
+		{"classes", 2, float64(len(pool)), []float64{float64(t.Classes)}},
+		{"first", 0, float64(len(pool) - t.Classes), []float64{float64(t.First)}},
+		{"fragments", 0, 64, []float64{float64(t.Fragments[0]), float64(t.Fragments[1])}},
+		{"object_radius", 2, Size / 2, t.ObjectRadius[:]},
+		{"fragment_radius", 1, Size / 2, t.FragmentRadius[:]},
+		{"rotation", 0, math.Pi, []float64{t.Rotation}},
+		{"strength", 0, 1.5, []float64{t.Strength}},
+		{"cast", 0, 4, t.Cast[:]},
+	} {
+		for _, v := range check.values {
+			if !(v >= check.low && v <= check.high) { // also refuses NaN
+				return fmt.Errorf("%s: found %v, want %v to %v", check.key, v, check.low, check.high)
+			}
+		}
+		if len(check.values) == 2 && check.values[0] > check.values[1] {
+			return fmt.Errorf("%s: found %v, want the lesser first", check.key, check.values)
+		}
 	}
 	return nil
 }
