@@ -148,7 +148,7 @@ func (m *Model) infer(f *weights.File) error {
 	if v, ok := meta["prompt.end"]; ok {
 		m.promptEnd = v
 	}
-	m.Transform = preprocess.Transform{Size: m.Vision.ImageSize, Mean: preprocess.Mean, Std: preprocess.Std}
+	m.Transform = preprocess.CLIP(m.Vision.ImageSize)
 	return nil
 }
 

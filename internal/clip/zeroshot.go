@@ -55,7 +55,7 @@ func (z *ZeroShot) Text(ctx context.Context, texts []string) (graph.Tensor, erro
 }
 
 // Images encodes pictures to unit rows [n, D].
-func (z *ZeroShot) Images(ctx context.Context, images []preprocess.RGB) (graph.Tensor, error) {
+func (z *ZeroShot) Images(ctx context.Context, images []*preprocess.RGB) (graph.Tensor, error) {
 	const batch = 64
 	s, e, err := z.model.Scope()
 	if err != nil {

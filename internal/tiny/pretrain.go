@@ -77,7 +77,7 @@ type Pretrainer struct {
 
 // NewPretrainer builds the training step.
 func NewPretrainer(c PretrainConfig, pool *cpu.Pool) (*Pretrainer, error) {
-	p := &Pretrainer{Config: c, pool: pool, store: graph.NewStore(nil), tf: preprocess.Transform{Size: Size, Mean: preprocess.Mean, Std: preprocess.Std}}
+	p := &Pretrainer{Config: c, pool: pool, store: graph.NewStore(nil), tf: preprocess.CLIP(Size)}
 	var err error
 	if p.tok, err = textenc.NewTokenizer(); err != nil {
 		return nil, err
@@ -200,7 +200,7 @@ func (p *Pretrainer) render() error {
 	p.pool.For(c.Batch, 1, func(lo, hi int) {
 		for b := lo; b < hi; b++ {
 			img, caption := PretrainExample(c.Seed, uint64(p.Step*c.Batch+b))
-			copy(p.images.Row(b), p.tf.Normalize(preprocess.RGB{W: Size, H: Size, Pix: img.RGB}))
+			copy(p.images.Row(b), p.tf.Apply(&preprocess.RGB{W: Size, H: Size, Pix: img.RGB}))
 			errs[b] = p.caption(b, caption)
 		}
 	})

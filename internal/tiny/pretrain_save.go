@@ -2,7 +2,7 @@ package tiny
 
 import (
 	"context"
-	_ "embed"
+	_ "embed" // of the weights
 	"errors"
 	"fmt"
 	"io/fs"
@@ -80,12 +80,12 @@ func HeldAccuracy(ctx context.Context, m *clip.Model, z *clip.ZeroShot, n int) (
 		return 0, err
 	}
 	right := 0
-	images := make([]preprocess.RGB, n)
+	images := make([]*preprocess.RGB, n)
 	labels := make([]int, n)
 	for i := range images {
 		var img Image
 		img, labels[i] = RenderHeld(99, i)
-		images[i] = preprocess.RGB{W: Size, H: Size, Pix: img.RGB}
+		images[i] = &preprocess.RGB{W: Size, H: Size, Pix: img.RGB}
 	}
 	features, err := z.Images(ctx, images)
 	if err != nil {
@@ -110,4 +110,3 @@ var CLIP = sync.OnceValues(func() (*clip.Model, error) {
 	}
 	return clip.Load("the embedded CLIP", f)
 })
-

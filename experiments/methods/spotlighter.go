@@ -1,0 +1,44 @@
+package methods
+
+import (
+	"slices"
+
+	"spotlighter/graph"
+	"spotlighter/optim"
+	"spotlighter/spotlight"
+)
+
+// spotlighter plugs the method into a prompt: the prompt's texts, the method's
+// reading of the image (arXiv 2509.00905). Over hand-written prompts nothing is
+// learned and the sample's own activation alone selects.
+type spotlighter struct {
+	Method
+	Options
+	trainingFree bool
+}
+
+func (m spotlighter) Build(c CLIP, cl Classes, b Batch) Outputs {
+	cfg := m.Spotlight
+	if m.trainingFree {
+		cfg = cfg.TrainingFree()
+	}
+	prototypes := spotlight.Start(cl.Text, cl.Names, cfg.Prototypes, bankSeed)
+	model := spotlight.New(c.Scope, cfg, c.Vision, c.Model.Scale, prototypes)
+	out := model.Forward(b.Features, b.Text)
+	o := Outputs{Logits: out.Logits, Index: out.Index}
+	if m.trainingFree || b.Labels == nil {
+		return o
+	}
+	o.Loss = model.Loss(out, b.Labels).Total
+	o.Updates = model.Updates(out, b.Labels)
+	o.Groups = m.Method.Build(c, cl, b).Groups
+	prompt := o.Groups[0].Vars
+	scalars := slices.DeleteFunc(c.Scope.Trainables(), func(v *graph.Variable) bool { return slices.Contains(prompt, v) })
+	o.Groups = append(o.Groups, optim.Group{Optimizer: optim.SGD{Momentum: m.Momentum}, LRScale: m.ScalarLR, Vars: scalars})
+	return o
+}
+
+// bankSeed is of the noise that sets the prototypes of a class apart: one for
+// all runs, so that a class never seen in training has the same prototypes in
+// every process that evaluates it.
+const bankSeed = 5
