@@ -39,13 +39,18 @@ func newLook(names []string, strength float64, cast [3]float64) look {
 // develop is the picture's bytes.
 func (c *canvas) develop(l look, r *random) []uint8 {
 	if l.blur > 0 {
-		kernel := gaussian(l.blur)
-		for ch := range c.plane {
-			blurRows(&c.scratch, &c.plane[ch], kernel)
-			blurColumns(&c.plane[ch], &c.scratch, kernel)
-		}
+		c.blur(l.blur)
 	}
 	return c.finish(l.scale, l.offset, l.noise, r)
+}
+
+// blur is a Gaussian of deviation sigma, in pixels.
+func (c *canvas) blur(sigma float64) {
+	kernel := gaussian(sigma)
+	for ch := range c.plane {
+		blurRows(&c.scratch, &c.plane[ch], kernel)
+		blurColumns(&c.plane[ch], &c.scratch, kernel)
+	}
 }
 
 // gaussian is half of a normalised kernel, the centre first, three deviations wide.

@@ -37,7 +37,7 @@ func TestTasksShareNoClass(t *testing.T) {
 }
 
 // The share of patches with a tenth of the object or more is what picking patches blindly would hit.
-func TestObjectsCoverANinthOrSo(t *testing.T) {
+func TestObjectsCoverTheirShareOfPatches(t *testing.T) {
 	hit, all := 0, 0
 	for _, task := range Tasks()[:3] {
 		for i := range 320 {
