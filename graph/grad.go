@@ -10,13 +10,21 @@ import (
 
 // Grad returns the gradients of a scalar loss with respect to variables, by
 // Gorgonia's symbolic differentiation. Call it once a graph, with all of them:
-// Gorgonia keeps derivatives on its nodes.
+// Gorgonia keeps derivatives on its nodes, and a second loss would get the
+// first one's.
 func (s *Scope) Grad(loss *Node, wrt []*Variable) ([]*Node, error) {
-	nodes := make([]*Node, len(wrt))
-	for i, v := range wrt {
-		nodes[i] = s.Node(v)
+	if s.build.differentiated {
+		return nil, &Error{What: "gradients can be taken once a graph: build another one over the same store"}
 	}
-	s.build.terms = map[*Node][]*Node{}
+	nodes := make([]*Node, len(wrt))
+	if err := Try(func() {
+		for i, v := range wrt {
+			nodes[i] = s.Node(v)
+		}
+	}); err != nil {
+		return nil, err
+	}
+	s.build.differentiated, s.build.terms = true, map[*Node][]*Node{}
 	defer func() { s.build.terms = nil }()
 	grads, err := gorgonia.Grad(loss, nodes...)
 	if err != nil {

@@ -86,6 +86,8 @@ type builder struct {
 	serial uint64
 	path   []string
 	terms  map[*Node][]*Node // while Grad runs: the gradients each node received
+
+	differentiated bool // Grad has run
 }
 
 // builders finds the builder of a graph without keeping either alive.
@@ -251,6 +253,9 @@ func (o *symbol) SymDiff(in gorgonia.Nodes, out, dout *Node) (grads gorgonia.Nod
 	err = Try(func() { grads = o.Grad(in, out, dout) })
 	if err != nil {
 		return nil, err
+	}
+	if len(grads) != len(in) {
+		return nil, &Error{Op: o.Name(), Layer: o.layer, What: fmt.Sprintf("%d gradients for %d operands", len(grads), len(in))}
 	}
 	for i, d := range o.DiffWRT(len(in)) {
 		switch {

@@ -21,6 +21,7 @@ type Program struct {
 	vars    []binding
 	outputs map[string]int
 	updates []update
+	before  map[int]Tensor // copies of values that are the memory of a variable with an update
 }
 
 type feed struct {
@@ -48,10 +49,16 @@ func (s *Scope) Compile(pool *cpu.Pool, outputs map[string]*Node, updates ...Upd
 	sort.Strings(names)
 	var nodes []*Node
 	for _, name := range names {
+		if n := outputs[name]; n == nil || n.Graph() != s.graph {
+			return nil, &Error{What: fmt.Sprintf("output %s is missing or of another graph", name)}
+		}
 		nodes = append(nodes, outputs[name])
 	}
 	written := map[*Variable]bool{}
 	for _, u := range updates {
+		if u.Value == nil || u.Value.Graph() != s.graph {
+			return nil, &Error{What: fmt.Sprintf("the update of variable %s is missing or of another graph", u.Var.Name)}
+		}
 		switch got := TypeOf(u.Value); {
 		case u.Var.Kind == Frozen:
 			return nil, &Error{What: fmt.Sprintf("variable %s is frozen and cannot be updated", u.Var.Name)}
@@ -59,6 +66,8 @@ func (s *Scope) Compile(pool *cpu.Pool, outputs map[string]*Node, updates ...Upd
 			return nil, &Error{What: fmt.Sprintf("variable %s is updated twice", u.Var.Name)}
 		case !sameShape(got.Shape, u.Var.Type.Shape):
 			return nil, &Error{What: fmt.Sprintf("variable %s is %v, its update is %v", u.Var.Name, u.Var.Type.Shape, got.Shape)}
+		case got.Dtype != u.Var.Type.Dtype:
+			return nil, &Error{What: fmt.Sprintf("variable %s is %v, its update is %v", u.Var.Name, u.Var.Type.Dtype, got.Dtype)}
 		}
 		written[u.Var] = true
 		nodes = append(nodes, u.Value)
@@ -76,7 +85,29 @@ func (s *Scope) Compile(pool *cpu.Pool, outputs map[string]*Node, updates ...Upd
 	}
 	p.bindLeaves(s)
 	p.allocate()
+	p.keepBefore(written)
 	return p, nil
+}
+
+// keepBefore finds the outputs and updates that are a variable, or a view of
+// one, which an update changes: they are worth what it was before.
+func (p *Program) keepBefore(written map[*Variable]bool) {
+	p.before = map[int]Tensor{}
+	changes := map[int]bool{}
+	for _, b := range p.vars {
+		changes[b.value] = written[b.v]
+	}
+	keep := func(i int) {
+		if v := p.plan.values[i]; changes[v.root] {
+			p.before[i] = NewTensor(v.typ.Dtype, v.typ.Shape...)
+		}
+	}
+	for _, i := range p.outputs {
+		keep(i)
+	}
+	for _, u := range p.updates {
+		keep(u.value)
+	}
 }
 
 // bindLeaves finds where each leaf's memory comes from.
@@ -151,6 +182,10 @@ func (p *Program) Run(ctx context.Context, feeds map[string]Tensor) error {
 			return err
 		}
 	}
+	for i, t := range p.before {
+		t.copyFrom(p.values[i])
+		p.values[i] = t
+	}
 	for _, u := range p.updates {
 		u.v.Value.copyFrom(p.values[u.value])
 	}
@@ -180,6 +215,11 @@ func (p *Program) feed(feeds map[string]Tensor) error {
 		}
 		p.values[b.value] = b.v.Value
 	}
+	for _, u := range p.updates {
+		if !u.v.ready() {
+			return &Error{What: fmt.Sprintf("variable %s has no value to update: it was neither initialised nor loaded", u.v.Name)}
+		}
+	}
 	return nil
 }
 
@@ -198,6 +238,16 @@ func (p *Program) run(st *step, in []Tensor) (err error) {
 		}
 	}()
 	return st.op.Run(p.ctx, p.values[st.out], in)
+}
+
+// Feeds allocates a tensor for each input that the program reads, by name.
+func (p *Program) Feeds() map[string]Tensor {
+	m := map[string]Tensor{}
+	for _, f := range p.fed {
+		t := p.plan.values[f.value].typ
+		m[f.name] = NewTensor(t.Dtype, t.Shape...)
+	}
+	return m
 }
 
 // Output returns a named output of the last Run. Its memory is the program's:

@@ -85,7 +85,7 @@ func (s *Scope) Var(name string, kind Kind, init Init, shape ...int) *Node {
 	name = s.name(name)
 	if n := s.vars[name]; n != nil {
 		if !sameShape(TypeOf(n).Shape, shape) {
-			Failf("variable %s is declared as %v and as %v", name, TypeOf(n).Shape, shape)
+			Failf("variable %s is declared as %v and as %v", name, TypeOf(n).Shape, Shape(shape))
 		}
 		return n
 	}
@@ -98,8 +98,14 @@ func (s *Scope) Var(name string, kind Kind, init Init, shape ...int) *Node {
 			v.Value = v.Value.Convert(s.dtype)
 		}
 		s.store.vars[name] = v
-	} else if !sameShape(v.Type.Shape, shape) {
-		Failf("variable %s is %v, this graph wants %v", name, v.Type.Shape, shape)
+	}
+	switch {
+	case !sameShape(v.Type.Shape, shape):
+		Failf("variable %s is %v, this graph wants %v", name, v.Type.Shape, Shape(shape))
+	case v.Kind != kind:
+		Failf("variable %s is %v, this graph wants it %v", name, v.Kind, kind)
+	case v.Type.Dtype != s.dtype && v.Type.Dtype != Int:
+		Failf("variable %s is %v, this graph computes in %v", name, v.Type.Dtype, s.dtype)
 	}
 	n := s.leaf("variable "+name, v.Type)
 	s.vars[name] = n

@@ -26,7 +26,9 @@ type Variable struct {
 	Value Tensor
 }
 
-func (v *Variable) ready() bool { return v.Value.Shape != nil }
+func (v *Variable) ready() bool {
+	return v.Value.F32 != nil || v.Value.F64 != nil || v.Value.Int != nil
+}
 
 // Store holds variables by full name, such as "visual.proj". Graphs made over
 // one store share them.
@@ -65,6 +67,7 @@ func (s *Store) Set(name string, kind Kind, t Tensor) {
 // Load gives the store's variables, declared by a graph, their values. The
 // names must be exactly those of the store and every shape must fit; the error
 // lists all that are unknown, missing or misshapen. Nothing is changed then.
+// Frozen variables share the tensors' memory, the others have copies.
 func (s *Store) Load(values map[string]Tensor) error {
 	var unknown, missing, wrong []string
 	for name := range values {
@@ -79,6 +82,8 @@ func (s *Store) Load(values map[string]Tensor) error {
 			missing = append(missing, name)
 		case !sameShape(t.Shape, v.Type.Shape):
 			wrong = append(wrong, fmt.Sprintf("%s is %v, want %v", name, t.Shape, v.Type.Shape))
+		case (t.Dtype == Int) != (v.Type.Dtype == Int):
+			wrong = append(wrong, fmt.Sprintf("%s is %v, want %v", name, t.Dtype, v.Type.Dtype))
 		}
 	}
 	var what []string
@@ -95,7 +100,11 @@ func (s *Store) Load(values map[string]Tensor) error {
 		return &Error{What: "tensors do not fit the model: " + strings.Join(what, "; ")}
 	}
 	for name, v := range s.vars {
-		v.Value = values[name].Convert(v.Type.Dtype)
+		t := values[name].Convert(v.Type.Dtype)
+		if v.Kind != Frozen {
+			t = t.clone()
+		}
+		v.Value = t
 	}
 	return nil
 }

@@ -84,6 +84,12 @@ func (t Tensor) Convert(dtype Dtype) Tensor {
 	return c
 }
 
+func (t Tensor) clone() Tensor {
+	c := NewTensor(t.Dtype, t.Shape...)
+	c.copyFrom(t)
+	return c
+}
+
 // copyFrom copies src's elements, of the same type and number, into t.
 func (t Tensor) copyFrom(src Tensor) {
 	copy(t.F32, src.F32)
