@@ -13,8 +13,8 @@ import (
 // Methods are the rows of the table that this program can fill.
 var Methods = []string{"clip", "clip+spotlighter", "coop", "coop+spotlighter"}
 
-// datasets are the named data sets, as a user is told them.
-var datasets = []string{"clutter", "dusk", "fog", "tuning-1", "caltech101"}
+// datasetNames are the named data sets, as a user is told them.
+var datasetNames = []string{"clutter", "dusk", "fog", "tuning-1", "caltech101"}
 
 var tuningTask = regexp.MustCompile(`^tuning-[1-9][0-9]*$`)
 
@@ -66,16 +66,16 @@ func (c Config) validateDataset(key, name string) error {
 	switch {
 	case name == "caltech101":
 		return check(c.Data.Root != "", "data.root: found nothing, want the folder that holds caltech-101 (dataset caltech101)")
-	case slices.Contains(datasets, name), tuningTask.MatchString(name), isTaskFile(name):
+	case slices.Contains(datasetNames, name), tuningTask.MatchString(name), isTaskFile(name):
 		return nil
 	case strings.Contains(name, ","):
 		return fmt.Errorf("%s: %q is no data set; a list is written [%s]", key, name, printable(strings.ReplaceAll(name, ",", ", ")))
 	}
 	hint := ""
-	if near := nearest(name, datasets); near != "" {
+	if near := nearest(name, datasetNames); near != "" {
 		hint = ", did you mean " + near + "?"
 	}
-	return fmt.Errorf("%s: %q is none of %s, nor the path of a task (.yaml)%s", key, name, strings.Join(datasets, ", "), hint)
+	return fmt.Errorf("%s: %q is none of %s, nor the path of a task (.yaml)%s", key, name, strings.Join(datasetNames, ", "), hint)
 }
 
 // isTaskFile tells the path of a task of the world from the name of a data set.

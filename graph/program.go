@@ -260,6 +260,12 @@ func (p *Program) Output(name string) Tensor {
 	return p.values[i]
 }
 
+// Has says whether the program has an output of that name.
+func (p *Program) Has(name string) bool {
+	_, ok := p.outputs[name]
+	return ok
+}
+
 // Bytes is the size of the memory that the program planned for intermediate
 // values.
 func (p *Program) Bytes() int64 {

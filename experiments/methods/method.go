@@ -84,6 +84,12 @@ func New(name string, o Options) (Method, error) {
 	return m, nil
 }
 
+// Learns says whether the method of that name is trained.
+func Learns(name string) bool { return name != "clip" && name != "clip+spotlighter" }
+
+// KeepsTokens says whether the method of that name reads image tokens.
+func KeepsTokens(name string) bool { return strings.HasSuffix(name, "+spotlighter") }
+
 func sortedKeys(m map[string]Method) []string {
 	var keys []string
 	for k := range m {

@@ -57,7 +57,7 @@ func rootCommand() *cobra.Command {
 		},
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(pretrainCommand())
+	root.AddCommand(quickstartCommand(), runCommand(), paramsCommand(), pretrainCommand())
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	for _, c := range root.Commands() {
 		check := c.Args

@@ -23,8 +23,13 @@ func CLIP(size int) Transform {
 // Apply is the transform for evaluation: shorter side to Size, middle square,
 // normalised. The result is [3, Size, Size].
 func (t Transform) Apply(img image.Image) []float32 {
-	m := CenterCrop(ResizeShorter(FromImage(img), t.Size), t.Size)
-	return Normalize(m, t.Mean, t.Std)
+	return Normalize(t.Square(img), t.Mean, t.Std)
+}
+
+// Square is the part of an image that Apply reads: shorter side to Size, middle
+// square.
+func (t Transform) Square(img image.Image) *RGB {
+	return CenterCrop(ResizeShorter(FromImage(img), t.Size), t.Size)
 }
 
 // Normalize returns ((value/255) - mean) / std, planar: [3, H, W].

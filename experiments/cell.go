@@ -1,0 +1,179 @@
+package experiments
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"spotlighter/experiments/methods"
+	"spotlighter/experiments/runfmt"
+	"spotlighter/graph"
+)
+
+// Progress is told how far a cell is. A zero loss is none.
+type Progress func(phase string, epoch, epochs int, share, loss float64)
+
+// The shares of a trained cell's work by which its phases begin.
+const (
+	startTraining   = .2
+	startEvaluation = .8
+)
+
+// ErrStopped says that a run was interrupted and can go on.
+var ErrStopped = errors.New("stopped; the same command goes on from here")
+
+// RunCell runs one cell in its folder: from the start, on from its checkpoint,
+// or not at all if it is done. done says that it was.
+func (l *Lab) RunCell(ctx context.Context, c Config, say Progress) (res runfmt.Result, dir string, done bool, err error) {
+	run, err := OpenRun(c, l.model.Hash+"/"+l.dataHash(c))
+	if err != nil {
+		return res, "", false, err
+	}
+	defer func() {
+		if cerr := run.Close(); err == nil {
+			err = cerr
+		}
+	}()
+	if run.State() == Done {
+		res, err = run.Result()
+		return res, run.Dir, true, err
+	}
+	if res, err = l.work(ctx, c, run, say); err != nil {
+		if ctx.Err() != nil {
+			err = ErrStopped
+		}
+		return res, run.Dir, false, fmt.Errorf("%s: %w", run.Dir, err)
+	}
+	if err := run.Finish(res); err != nil {
+		return res, run.Dir, false, err
+	}
+	res, err = run.Result()
+	return res, run.Dir, false, err
+}
+
+// dataHash tells a data set's content apart where its name does not: a world
+// task read from a file.
+func (l *Lab) dataHash(c Config) string {
+	b, err := OpenBenchmark(c)
+	if err != nil {
+		return "" // reported by hold, which opens it again
+	}
+	return b.Hash
+}
+
+func (l *Lab) work(ctx context.Context, c Config, run *Run, say Progress) (res runfmt.Result, err error) {
+	m, err := methods.New(c.Method[0], options(c))
+	if err != nil {
+		return res, err
+	}
+	phase := func(name string, share float64) { say(name, 0, 0, share*startTraining, 0) }
+	if err := l.hold(ctx, c, phase); err != nil {
+		return res, err
+	}
+	base, err := l.classes(ctx, c, l.bench.Classes[:l.bench.Base])
+	if err != nil {
+		return res, err
+	}
+	vars, err := l.fit(ctx, c, run, m, base, say, &res)
+	if err != nil {
+		return res, err
+	}
+	return res, l.test(ctx, c, run, m, vars, say, &res)
+}
+
+func options(c Config) methods.Options {
+	return methods.Options{
+		ContextWords: c.Train.Context, Momentum: c.Train.Momentum, WeightDecay: c.Train.WeightDecay,
+		ScalarLR: c.Train.ScalarLR, Spotlight: c.Spotlight,
+	}
+}
+
+// fit trains the cell's method, if it learns, and returns all that it left behind.
+func (l *Lab) fit(ctx context.Context, c Config, run *Run, m methods.Method, base methods.Classes, say Progress, res *runfmt.Result) ([]*graph.Variable, error) {
+	if !methods.Learns(c.Method[0]) { // no training image is needed
+		return nil, nil
+	}
+	if err := l.holdTrain(ctx, c, func(name string, share float64) { say(name, 0, 0, share*startTraining, 0) }); err != nil {
+		return nil, err
+	}
+	t, err := l.newTrainer(c, m, base, len(l.labels))
+	if err != nil {
+		return nil, err
+	}
+	if run.State() == Unfinished {
+		if err := t.restore(run.Checkpoint()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		if err := run.TruncateMetrics(t.at.Epoch); err != nil {
+			return nil, err
+		}
+	}
+	err = t.run(ctx, l, hooks{
+		epoch: func(e int, loss, lr float64) error {
+			if err := run.Log(map[string]any{"epoch": e, "loss": loss, "lr": lr}); err != nil {
+				return err
+			}
+			return t.save(run.Checkpoint(), position{Epoch: e, LastLoss: loss})
+		},
+		step: func(done float64, t *trainer) {
+			loss := t.at.LossSum / float64(t.at.Step+1)
+			say("", t.at.Epoch+1, c.Train.Epochs, startTraining+done*(startEvaluation-startTraining), loss)
+		},
+	})
+	if err != nil {
+		if ctx.Err() != nil && (t.at.Epoch > 0 || t.at.Step > 0) {
+			if serr := t.save(run.Checkpoint(), t.at); serr != nil {
+				return nil, serr
+			}
+		}
+		return nil, err
+	}
+	res.TrainableTensors = len(t.vars)
+	for _, v := range t.vars {
+		res.TrainableScalars += v.Value.Len()
+	}
+	res.PromptScalars = methods.PromptScalars(t.vars)
+	res.Epochs, res.FinalLoss, res.TrainSeconds = c.Train.Epochs, t.at.LastLoss, t.Seconds
+	return t.store.Variables(), nil
+}
+
+// test evaluates on both halves of the classes.
+func (l *Lab) test(ctx context.Context, c Config, run *Run, m methods.Method, vars []*graph.Variable, say Progress, res *runfmt.Result) error {
+	at := func(from float64) func(float64) {
+		return func(s float64) { say("evaluate", 0, 0, startEvaluation+(from+s/2)*(1-startEvaluation), 0) }
+	}
+	base, err := l.evaluate(ctx, c, m, 0, l.bench.Base, vars, at(0))
+	if err != nil {
+		return err
+	}
+	// Novel classes have no state of their own: only what is learned carries over.
+	var learned []*graph.Variable
+	for _, v := range vars {
+		if v.Kind == graph.Trainable {
+			learned = append(learned, v)
+		}
+	}
+	novel, err := l.evaluate(ctx, c, m, l.bench.Base, len(l.bench.Classes), learned, at(.5))
+	if err != nil {
+		return err
+	}
+	enc := l.plain
+	if methods.KeepsTokens(c.Method[0]) {
+		enc = l.full
+	}
+	encode, err := enc.speed(ctx, l.bench.Test)
+	if err != nil {
+		return err
+	}
+	if err := runfmt.WriteExamples(run.Dir, append(base.Examples, novel.Examples...)); err != nil {
+		return err
+	}
+	res.Base, res.Novel = base.accuracy(), novel.accuracy()
+	res.BaseClasses, res.NovelClasses = l.bench.Base, len(l.bench.Classes)-l.bench.Base
+	res.BaseImages, res.NovelImages = base.Images, novel.Images
+	res.OnObject = pointing(base, novel)
+	res.EvalSeconds = base.Seconds + novel.Seconds
+	res.ImagesPerSecond = 1 / (encode + res.EvalSeconds/float64(base.Images+novel.Images))
+	return nil
+}

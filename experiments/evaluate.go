@@ -1,0 +1,211 @@
+package experiments
+
+import (
+	"bytes"
+	"context"
+	"image/png"
+	"time"
+
+	"spotlighter/experiments/methods"
+	"spotlighter/experiments/runfmt"
+	"spotlighter/graph"
+	"spotlighter/layers"
+	"spotlighter/spotlight"
+)
+
+// onObject is the share of a patch that the object must cover for the patch to
+// count as on it.
+const onObject = .1
+
+// evaluation is a method on the test images of one half of the classes.
+type evaluation struct {
+	Images, Right int
+	Seconds       float64                     // in the program, the image encoder apart
+	hits          [3]struct{ on, tokens int } // of the best 1, 3, 5 kept tokens
+	patches       struct{ on, all int }
+	Examples      []runfmt.Example
+}
+
+func (e evaluation) accuracy() float64 { return percent(e.Right, e.Images) }
+
+func percent(a, b int) float64 { return 100 * float64(a) / float64(max(b, 1)) }
+
+// evaluate classifies the test images of classes [lo, hi) among those classes.
+// vars are the learned variables; classes that training did not see have none
+// of their own and get the state that a class starts from.
+func (l *Lab) evaluate(ctx context.Context, c Config, m methods.Method, lo, hi int, vars []*graph.Variable, say func(share float64)) (evaluation, error) {
+	var ev evaluation
+	cl, err := l.classes(ctx, c, l.bench.Classes[lo:hi])
+	if err != nil {
+		return ev, err
+	}
+	text, err := l.text(ctx, m, cl, vars)
+	if err != nil {
+		return ev, err
+	}
+	p, err := l.classifier(c, m, cl, vars)
+	if err != nil {
+		return ev, err
+	}
+	feeds := p.Feeds()
+	feeds["text"] = text
+	var idx []int
+	for i, pic := range l.bench.Test {
+		if pic.Label >= lo && pic.Label < hi {
+			idx = append(idx, i)
+		}
+	}
+	shown := examples(len(idx))
+	for at := 0; at < len(idx); at += encodeBatch {
+		part := idx[at:min(at+encodeBatch, len(idx))]
+		if err := l.test.fill(ctx, part, feeds); err != nil {
+			return ev, err
+		}
+		if err := l.test.check(part, feeds); err != nil {
+			return ev, err
+		}
+		start := time.Now()
+		if err := p.Run(ctx, feeds); err != nil {
+			return ev, err
+		}
+		ev.Seconds += time.Since(start).Seconds() * float64(len(part)) / encodeBatch
+		for b, i := range part {
+			class := lo + p.Output("class").Int[b]
+			var kept []int
+			if p.Has("index") {
+				k := p.Output("index").Shape[1]
+				kept = p.Output("index").Int[b*k : (b+1)*k]
+			}
+			ev.count(class == l.bench.Test[i].Label, kept, l.test.Masks[i])
+			if shown[at+b] {
+				x, err := l.example(c, i, class, kept)
+				if err != nil {
+					return ev, err
+				}
+				ev.Examples = append(ev.Examples, x)
+			}
+		}
+		say(float64(at+len(part)) / float64(len(idx)))
+	}
+	return ev, nil
+}
+
+// text runs a method's texts once for a set of classes: [C, D].
+func (l *Lab) text(ctx context.Context, m methods.Method, cl methods.Classes, vars []*graph.Variable) (graph.Tensor, error) {
+	s, mc, err := l.scope(vars)
+	if err != nil {
+		return graph.Tensor{}, err
+	}
+	var text *graph.Node
+	if err := graph.Try(func() { text = m.Text(mc, cl) }); err != nil {
+		return graph.Tensor{}, err
+	}
+	p, err := s.Compile(l.pool, map[string]*graph.Node{"text": text})
+	if err != nil {
+		return graph.Tensor{}, err
+	}
+	err = p.Run(ctx, nil)
+	return p.Output("text"), err
+}
+
+// classifier is the program of a method at test time. It outputs the class of
+// each image of a batch and, where the method keeps tokens, their index.
+func (l *Lab) classifier(c Config, m methods.Method, cl methods.Classes, vars []*graph.Variable) (*graph.Program, error) {
+	s, mc, err := l.scope(vars)
+	if err != nil {
+		return nil, err
+	}
+	outputs := map[string]*graph.Node{}
+	err = graph.Try(func() {
+		f := spotlight.Inputs(c.Spotlight, s, l.model.Vision, encodeBatch)
+		text := s.Input("text", graph.Float32, len(cl.Names), l.model.Vision.Embed)
+		out := m.Build(mc, cl, methods.Batch{Features: f, Text: text})
+		outputs["class"] = layers.ArgMax(out.Logits)
+		if out.Index != nil {
+			outputs["index"] = out.Index
+		}
+		outputs["image"] = f.Image
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.Compile(l.pool, outputs)
+}
+
+// scope opens a graph over the frozen model and copies of the given variables.
+func (l *Lab) scope(vars []*graph.Variable) (*graph.Scope, methods.CLIP, error) {
+	s, enc, err := l.model.Scope()
+	if err != nil {
+		return nil, methods.CLIP{}, err
+	}
+	for _, v := range vars {
+		s.Store().Set(v.Name, v.Kind, v.Value)
+	}
+	return s, methods.CLIP{Model: l.model, Scope: s, Encoders: enc}, nil
+}
+
+func (e *evaluation) count(right bool, kept []int, mask []float32) {
+	e.Images++
+	if right {
+		e.Right++
+	}
+	if kept == nil || mask == nil {
+		return
+	}
+	for k, n := range []int{1, 3, 5} {
+		for _, t := range kept[:min(n, len(kept))] {
+			e.hits[k].tokens++
+			if mask[t] > onObject {
+				e.hits[k].on++
+			}
+		}
+	}
+	for _, share := range mask {
+		e.patches.all++
+		if share > onObject {
+			e.patches.on++
+		}
+	}
+}
+
+// pointing joins the halves' shares of kept tokens on the object; nil where no
+// token is kept or no object is known.
+func pointing(a, b evaluation) *runfmt.OnObject {
+	if a.patches.all == 0 {
+		return nil
+	}
+	share := func(k int) float64 { return percent(a.hits[k].on+b.hits[k].on, a.hits[k].tokens+b.hits[k].tokens) }
+	return &runfmt.OnObject{Top1: share(0), Top3: share(1), Top5: share(2), Chance: percent(a.patches.on+b.patches.on, a.patches.all+b.patches.all)}
+}
+
+// exampleCount is how many test images of each half a run shows.
+const exampleCount = 6
+
+// examples spreads the images that are shown evenly over n.
+func examples(n int) map[int]bool {
+	at := map[int]bool{}
+	for i := range exampleCount {
+		at[(2*i+1)*n/(2*exampleCount)] = true
+	}
+	return at
+}
+
+// example is what a picture of test image i needs.
+func (l *Lab) example(c Config, i, class int, kept []int) (runfmt.Example, error) {
+	pic := l.bench.Test[i]
+	img, _, err := pic.Load()
+	if err != nil {
+		return runfmt.Example{}, err
+	}
+	img = l.model.Transform.Square(img)
+	var b bytes.Buffer
+	if err := png.Encode(&b, img); err != nil {
+		return runfmt.Example{}, err
+	}
+	x := runfmt.Example{PNG: b.Bytes(), Grid: l.model.Vision.Grid(), Caption: l.bench.Classes[class], Right: class == pic.Label}
+	if kept != nil {
+		k := min(c.Spotlight.Level1, len(kept))
+		x.Level1, x.Level2 = append([]int{}, kept[:k]...), append([]int{}, kept[k:]...)
+	}
+	return x, nil
+}

@@ -1,0 +1,184 @@
+package experiments
+
+import (
+	"context"
+	"fmt"
+	"sort"
+	"time"
+
+	"spotlighter/graph"
+	"spotlighter/graph/cpu"
+	"spotlighter/internal/clip"
+	"spotlighter/spotlight"
+	"spotlighter/vit/preprocess"
+)
+
+// encodeBatch is how many images the frozen encoder takes at a time.
+const encodeBatch = 32
+
+// encoder turns pictures into the features that methods need, by one program
+// over the frozen image encoder.
+type encoder struct {
+	model   *clip.Model
+	pool    *cpu.Pool
+	program *graph.Program
+	names   []string
+	images  graph.Tensor // [encodeBatch, 3, S, S]
+}
+
+// newEncoder builds the program: of all of Spotlighter's features, or of the
+// image's feature alone.
+func newEncoder(m *clip.Model, cfg spotlight.Config, all bool, pool *cpu.Pool) (*encoder, error) {
+	s, enc, err := m.Scope()
+	if err != nil {
+		return nil, err
+	}
+	side := m.Vision.ImageSize
+	e := &encoder{model: m, pool: pool, images: graph.NewTensor(graph.Float32, encodeBatch, 3, side, side)}
+	outputs := map[string]*graph.Node{}
+	err = graph.Try(func() {
+		pass := enc.Vision.Forward(s.Input("images", graph.Float32, e.images.Shape...))
+		outputs = spotlight.Encode(cfg, enc.Vision, pass).Named()
+	})
+	if err != nil {
+		return nil, err
+	}
+	if !all {
+		outputs = map[string]*graph.Node{"image": outputs["image"]}
+	}
+	for name := range outputs {
+		e.names = append(e.names, name)
+	}
+	sort.Strings(e.names)
+	e.program, err = s.Compile(pool, outputs)
+	return e, err
+}
+
+// view is what is done to a picture before it is encoded.
+type view func(img *preprocess.RGB, i int) *preprocess.RGB
+
+// encode runs the program on pictures[idx...] (at most encodeBatch), and calls
+// keep with each one's place in idx and its row of each output.
+func (e *encoder) encode(ctx context.Context, pictures []Picture, idx []int, v view, masks [][]float32) error {
+	errs := make([]error, len(idx))
+	e.pool.For(len(idx), 1, func(lo, hi int) {
+		for b := lo; b < hi; b++ {
+			img, mask, err := pictures[idx[b]].Load()
+			if err != nil {
+				errs[b] = err
+				continue
+			}
+			if v != nil {
+				img = v(img, idx[b])
+			}
+			if masks != nil {
+				masks[idx[b]] = mask
+			}
+			copy(e.images.Row(b), e.model.Transform.Apply(img))
+		}
+	})
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return e.program.Run(ctx, map[string]graph.Tensor{"images": e.images})
+}
+
+// features are the encoded pictures of one split and view. In memory they are
+// computed once; otherwise each time that they are asked for.
+type features struct {
+	enc      *encoder
+	pictures []Picture
+	view     view
+	Masks    [][]float32             // of each picture, nil where unknown; filled when it is encoded
+	cached   map[string]graph.Tensor // [n, ...] by name
+}
+
+// newFeatures encodes the pictures, if they are to be kept.
+func newFeatures(ctx context.Context, e *encoder, pictures []Picture, v view, keep bool, done func(share float64)) (*features, error) {
+	f := &features{enc: e, pictures: pictures, view: v, Masks: make([][]float32, len(pictures))}
+	if !keep {
+		return f, nil
+	}
+	f.cached = map[string]graph.Tensor{}
+	for _, name := range e.names {
+		shape := e.program.Output(name).Shape.Clone()
+		shape[0] = len(pictures)
+		f.cached[name] = graph.NewTensor(graph.Float32, shape...)
+	}
+	for at := 0; at < len(pictures); at += encodeBatch {
+		idx := span(at, min(at+encodeBatch, len(pictures)))
+		if err := e.encode(ctx, pictures, idx, v, f.Masks); err != nil {
+			return nil, err
+		}
+		for _, name := range e.names {
+			out := e.program.Output(name)
+			for b, i := range idx {
+				copy(f.cached[name].Row(i), out.Row(b))
+			}
+		}
+		done(float64(at+len(idx)) / float64(len(pictures)))
+	}
+	return f, nil
+}
+
+func span(lo, hi int) []int {
+	idx := make([]int, hi-lo)
+	for i := range idx {
+		idx[i] = lo + i
+	}
+	return idx
+}
+
+// fill puts the features of pictures idx into the feeds, row by row. Rows
+// beyond len(idx) are left as they are.
+func (f *features) fill(ctx context.Context, idx []int, feeds map[string]graph.Tensor) error {
+	for at := 0; at < len(idx); at += encodeBatch {
+		part := idx[at:min(at+encodeBatch, len(idx))]
+		if f.cached == nil {
+			if err := f.enc.encode(ctx, f.pictures, part, f.view, f.Masks); err != nil {
+				return err
+			}
+		}
+		for _, name := range f.enc.names {
+			dst, ok := feeds[name]
+			if !ok {
+				continue
+			}
+			for b, i := range part {
+				if f.cached != nil {
+					copy(dst.Row(at+b), f.cached[name].Row(i))
+				} else {
+					copy(dst.Row(at+b), f.enc.program.Output(name).Row(b))
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// check refuses features that are not numbers, naming the picture.
+func (f *features) check(idx []int, feeds map[string]graph.Tensor) error {
+	for b, i := range idx {
+		for _, v := range feeds["image"].Row(b) {
+			if v != v {
+				return fmt.Errorf("%s: its feature is not a number", f.pictures[i].Name)
+			}
+		}
+	}
+	return nil
+}
+
+// speed measures the encoder: seconds an image, over a few batches.
+func (e *encoder) speed(ctx context.Context, pictures []Picture) (float64, error) {
+	const batches = 4
+	n := min(encodeBatch, len(pictures))
+	start := time.Now()
+	for range batches {
+		if err := e.encode(ctx, pictures, span(0, n), nil, nil); err != nil {
+			return 0, err
+		}
+	}
+	return time.Since(start).Seconds() / float64(batches*n), nil
+}

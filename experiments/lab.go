@@ -1,0 +1,149 @@
+package experiments
+
+import (
+	"context"
+	"fmt"
+
+	"spotlighter/experiments/methods"
+	"spotlighter/graph/cpu"
+	"spotlighter/internal/clip"
+	"spotlighter/internal/tiny"
+	"spotlighter/textenc"
+	"spotlighter/vit/preprocess"
+)
+
+// Lab runs cells one after the other and keeps what they share: the frozen
+// model, and the features of the data set and the few-shot images at hand.
+type Lab struct {
+	pool  *cpu.Pool
+	model *clip.Model
+	bench *Benchmark
+	key   string // of what is held
+
+	full, plain *encoder // all features; the image's alone
+	test        *features
+	train       []*features // a view each
+	trainKey    string
+	labels      []int // of the training images
+}
+
+// NewLab opens the model that the configuration names. Unknown words of the
+// data sets' classes are refused, or embedded at random, as it says.
+func NewLab(c Config) (*Lab, error) {
+	l := &Lab{pool: cpu.NewPool(c.Threads)}
+	var err error
+	if c.Clip.Weights == "tiny" {
+		l.model, err = tiny.CLIP()
+	} else {
+		l.model, err = clip.Open(c.Clip.Weights)
+	}
+	if err != nil {
+		return nil, err
+	}
+	var texts []string
+	for _, name := range c.Dataset {
+		cell := c
+		cell.Dataset = List[string]{name}
+		b, err := OpenBenchmark(cell)
+		if err != nil {
+			return nil, err
+		}
+		texts = append(texts, l.prompts(cell, b.Classes)...)
+	}
+	if c.Clip.Unknown == "random" {
+		l.model = l.model.WithRandomWords(texts)
+	}
+	for _, t := range texts {
+		if _, err := l.model.Tokens(t); err != nil {
+			return nil, err
+		}
+	}
+	return l, nil
+}
+
+// Model is the frozen CLIP.
+func (l *Lab) Model() *clip.Model { return l.model }
+
+func (l *Lab) prompts(c Config, names []string) []string {
+	texts := make([]string, len(names))
+	for i, n := range names {
+		texts[i] = l.model.Prompt(c.Train.Context, n)
+	}
+	return texts
+}
+
+// classes prepares a set of classes for a program.
+func (l *Lab) classes(ctx context.Context, c Config, names []string) (methods.Classes, error) {
+	cl := methods.Classes{Names: names}
+	texts := l.prompts(c, names)
+	ids := make([][]int, len(texts))
+	var err error
+	for i, t := range texts {
+		if ids[i], err = l.model.Tokens(t); err != nil {
+			return cl, err
+		}
+	}
+	if cl.Prompts, err = textenc.NewPrompts(ids, l.model.Text.Context); err != nil {
+		return cl, err
+	}
+	cl.Text, err = clip.NewZeroShot(l.model, l.pool).Text(ctx, texts)
+	return cl, err
+}
+
+// hold makes a cell's data set the one at hand: its test images encoded, unless
+// they were already. say is told the share of the work that is done.
+func (l *Lab) hold(ctx context.Context, c Config, say func(phase string, share float64)) error {
+	key := fmt.Sprintf("%s %+v %+v", c.Dataset[0], c.Data, c.Spotlight)
+	if key == l.key {
+		return nil
+	}
+	b, err := OpenBenchmark(c)
+	if err != nil {
+		return err
+	}
+	l.bench, l.test, l.train, l.trainKey, l.key = b, nil, nil, "", ""
+	if l.full, err = newEncoder(l.model, c.Spotlight, true, l.pool); err != nil {
+		return err
+	}
+	if l.plain, err = newEncoder(l.model, c.Spotlight, false, l.pool); err != nil {
+		return err
+	}
+	keep := c.Cache == "memory"
+	l.test, err = newFeatures(ctx, l.full, b.Test, nil, keep, func(s float64) { say("encode test images", s) })
+	if err == nil {
+		l.key = key
+	}
+	return err
+}
+
+// holdTrain makes a cell's few-shot images the ones at hand, in all views.
+func (l *Lab) holdTrain(ctx context.Context, c Config, say func(phase string, share float64)) error {
+	key := fmt.Sprintf("%s shots %d seed %d %+v", l.key, c.Shots, c.Seed[0], c.Train)
+	if key == l.trainKey {
+		return nil
+	}
+	l.train, l.trainKey = nil, ""
+	pictures, err := l.bench.FewShot(c.Shots, c.Seed[0])
+	if err != nil {
+		return err
+	}
+	l.labels = make([]int, len(pictures))
+	for i, p := range pictures {
+		l.labels[i] = p.Label
+	}
+	side := l.model.Vision.ImageSize
+	for v := range c.Train.Views {
+		crop := func(img *preprocess.RGB, i int) *preprocess.RGB {
+			return augment(img, side, c.Train.CropScale, c.Seed[0], i, v)
+		}
+		f, err := newFeatures(ctx, l.full, pictures, crop, c.Cache == "memory", func(s float64) {
+			say("encode training images", (float64(v)+s)/float64(c.Train.Views))
+		})
+		if err != nil {
+			return err
+		}
+		l.train = append(l.train, f)
+	}
+	l.trainKey = key
+	return nil
+}

@@ -1,0 +1,154 @@
+package experiments
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"time"
+
+	"spotlighter/experiments/methods"
+	"spotlighter/graph"
+	"spotlighter/optim"
+	"spotlighter/spotlight"
+)
+
+// trainer is one cell's training: a program whose Run is one step, and the state
+// that a checkpoint holds.
+type trainer struct {
+	cfg     Config
+	store   *graph.Store // trainables, bank, optimiser
+	vars    []*graph.Variable
+	program *graph.Program
+	feeds   map[string]graph.Tensor
+	lr      graph.Tensor
+	labels  graph.Tensor
+	batch   int
+	at      position
+	Seconds float64 // spent in steps
+}
+
+// position is how far training has come: the next step of an epoch, and the
+// epoch's losses so far.
+type position struct {
+	Epoch, Step int
+	LossSum     float64
+	LastLoss    float64 // mean of the last whole epoch
+}
+
+// hooks are what the loop tells to others.
+type hooks struct {
+	epoch func(e int, loss, lr float64) error // at the end of each, counted from 1
+	step  func(done float64, t *trainer)
+}
+
+// newTrainer builds a method's step for n training images.
+func (l *Lab) newTrainer(c Config, m methods.Method, cl methods.Classes, n int) (*trainer, error) {
+	s, enc, err := l.model.Scope()
+	if err != nil {
+		return nil, err
+	}
+	t := &trainer{cfg: c, store: s.Store(), batch: min(c.Train.Batch, n)}
+	var out methods.Outputs
+	var updates []graph.Update
+	err = graph.Try(func() {
+		mc := methods.CLIP{Model: l.model, Scope: s, Encoders: enc}
+		f := spotlight.Inputs(c.Spotlight, s, l.model.Vision, t.batch)
+		labels := s.Input("labels", graph.Int, t.batch)
+		lr := s.Input("lr", graph.Float32)
+		text := m.Text(mc, cl)
+		out = m.Build(mc, cl, methods.Batch{Features: f, Text: text, Labels: labels})
+		if updates, err = optim.Step(s.Sub("optim"), out.Loss, lr, out.Groups...); err != nil {
+			graph.Failf("%v", err)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, g := range out.Groups {
+		t.vars = append(t.vars, g.Vars...)
+	}
+	t.program, err = s.Compile(l.pool, map[string]*graph.Node{"loss": out.Loss}, append(updates, out.Updates...)...)
+	if err != nil {
+		return nil, err
+	}
+	t.feeds, t.lr, t.labels = t.program.Feeds(), graph.NewTensor(graph.Float32), graph.NewTensor(graph.Int, t.batch)
+	t.feeds["lr"], t.feeds["labels"] = t.lr, t.labels
+	return t, nil
+}
+
+// run trains from t.at to the end, or until the context ends between two steps.
+// Everything random is drawn from generators of the seed and the epoch, so that
+// training resumes to the same bits.
+func (t *trainer) run(ctx context.Context, l *Lab, h hooks) error {
+	c := t.cfg.Train
+	schedule := optim.Cosine{LR: c.LR, Epochs: c.Epochs, Warmup: c.WarmupEpochs, WarmupLR: c.WarmupLR}
+	steps := len(l.labels) / t.batch // the last partial batch is left out
+	for ; t.at.Epoch < c.Epochs; t.at.Epoch++ {
+		e := t.at.Epoch
+		t.lr.F32[0] = float32(schedule.At(e))
+		order := rand.New(rand.NewPCG(uint64(t.cfg.Seed[0]), uint64(e))).Perm(len(l.labels))
+		view := l.train[e%len(l.train)]
+		for ; t.at.Step < steps; t.at.Step++ {
+			idx := order[t.at.Step*t.batch : (t.at.Step+1)*t.batch]
+			loss, err := t.step(ctx, view, idx, l.labels)
+			if err != nil {
+				return err
+			}
+			t.at.LossSum += loss
+			h.step((float64(e)+float64(t.at.Step+1)/float64(steps))/float64(c.Epochs), t)
+		}
+		t.at.LastLoss = t.at.LossSum / float64(steps)
+		if err := h.epoch(e+1, t.at.LastLoss, schedule.At(e)); err != nil {
+			return err
+		}
+		t.at.Step, t.at.LossSum = 0, 0
+	}
+	return nil
+}
+
+func (t *trainer) step(ctx context.Context, f *features, idx, labels []int) (float64, error) {
+	if err := f.fill(ctx, idx, t.feeds); err != nil {
+		return 0, err
+	}
+	if err := f.check(idx, t.feeds); err != nil {
+		return 0, err
+	}
+	for b, i := range idx {
+		t.labels.Int[b] = labels[i]
+	}
+	start := time.Now()
+	if err := t.program.Run(ctx, t.feeds); err != nil {
+		return 0, err
+	}
+	t.Seconds += time.Since(start).Seconds()
+	loss := float64(t.program.Output("loss").F32[0])
+	if math.IsNaN(loss) || math.IsInf(loss, 0) {
+		return 0, fmt.Errorf("epoch %d step %d: the loss is %v", t.at.Epoch+1, t.at.Step+1, loss)
+	}
+	return loss, nil
+}
+
+// Trainables lists what a cell's method trains.
+func (l *Lab) Trainables(ctx context.Context, c Config) ([]*graph.Variable, error) {
+	if !methods.Learns(c.Method[0]) {
+		return nil, nil
+	}
+	m, err := methods.New(c.Method[0], options(c))
+	if err != nil {
+		return nil, err
+	}
+	b, err := OpenBenchmark(c)
+	if err != nil {
+		return nil, err
+	}
+	cl, err := l.classes(ctx, c, b.Classes[:b.Base])
+	if err != nil {
+		return nil, err
+	}
+	t, err := l.newTrainer(c, m, cl, c.Train.Batch)
+	if err != nil {
+		return nil, err
+	}
+	return t.vars, nil
+}

@@ -1,0 +1,151 @@
+package experiments
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+
+	"spotlighter/internal/datasets"
+	"spotlighter/internal/tiny"
+	"spotlighter/vit/preprocess"
+)
+
+// Picture is one labelled image, decoded or rendered when it is asked for.
+type Picture struct {
+	Label int
+	Name  string // its path, or how it is rendered
+	// Load returns the image and, where it is known, the share of each patch
+	// that the object covers.
+	Load func() (*preprocess.RGB, []float32, error)
+}
+
+// Benchmark is a data set cut for base-to-novel: the first half of the classes
+// is learned, both halves are tested.
+type Benchmark struct {
+	Name    string
+	Classes []string
+	Base    int // number of base classes: ceil(C/2)
+	Test    []Picture
+	// FewShot draws the training images of the base classes.
+	FewShot func(shots, seed int) ([]Picture, error)
+	// Hash tells apart data that the name alone does not.
+	Hash string
+}
+
+// worldTest is how many test images a class of the world has unless the
+// configuration says otherwise.
+const worldTest = 60
+
+// OpenBenchmark opens a cell's data set.
+func OpenBenchmark(c Config) (*Benchmark, error) {
+	name := c.Dataset[0]
+	if name == "caltech101" {
+		return openFiles(name, c.Data)
+	}
+	task, err := tiny.FindTask(name)
+	if err != nil {
+		return nil, err
+	}
+	return openWorld(task, c.Data), nil
+}
+
+func openWorld(t tiny.Task, d Data) *Benchmark {
+	names := t.ClassNames()
+	if d.Classes > 0 {
+		names = names[:min(d.Classes, len(names))]
+	}
+	b := &Benchmark{Name: t.Name, Classes: names, Base: half(len(names)), Hash: fmt.Sprintf("%+v", t)}
+	per := d.TestPerClass
+	if per == 0 {
+		per = worldTest
+	}
+	picture := func(split string, seed uint64, class, i int) Picture {
+		return Picture{
+			Label: class, Name: fmt.Sprintf("%s %s class %d image %d", t.Name, split, class, i),
+			Load: func() (*preprocess.RGB, []float32, error) {
+				img := t.Render(split, seed, class, i)
+				return &preprocess.RGB{W: tiny.Size, H: tiny.Size, Pix: img.RGB}, img.Mask, nil
+			},
+		}
+	}
+	for class := range names {
+		for i := range per {
+			b.Test = append(b.Test, picture("test", 0, class, i))
+		}
+	}
+	b.FewShot = func(shots, seed int) ([]Picture, error) {
+		var ps []Picture
+		for class := range b.Base {
+			for i := range shots {
+				ps = append(ps, picture("train", uint64(seed), class, i))
+			}
+		}
+		return ps, nil
+	}
+	return b
+}
+
+func openFiles(name string, d Data) (*Benchmark, error) {
+	if d.Root == "" {
+		return nil, fmt.Errorf("data.root: not set; %s is read from a folder of image files (data.root=FOLDER)", name)
+	}
+	if _, err := os.Stat(d.Root); err != nil {
+		return nil, fmt.Errorf("data.root: %w", err)
+	}
+	set, err := datasets.Open(name, d.Root)
+	if err != nil {
+		return nil, err
+	}
+	classes := len(set.Classes)
+	if d.Classes > 0 {
+		classes = min(d.Classes, classes)
+	}
+	b := &Benchmark{Name: name, Classes: set.Classes[:classes], Base: half(classes)}
+	b.Test = ofFiles(perClass(set.Test, classes, d.TestPerClass))
+	b.FewShot = func(shots, seed int) ([]Picture, error) {
+		few, err := set.FewShot(shots, seed)
+		if err != nil {
+			return nil, err
+		}
+		return ofFiles(perClass(few.Train, b.Base, 0)), nil
+	}
+	return b, nil
+}
+
+// perClass keeps the first classes, and of each at most n items if n > 0.
+func perClass(items []datasets.Item, classes, n int) []datasets.Item {
+	count := make([]int, classes)
+	return slices.DeleteFunc(slices.Clone(items), func(it datasets.Item) bool {
+		if it.Label >= classes || n > 0 && count[it.Label] >= n {
+			return true
+		}
+		count[it.Label]++
+		return false
+	})
+}
+
+func ofFiles(items []datasets.Item) []Picture {
+	ps := make([]Picture, len(items))
+	for i, it := range items {
+		ps[i] = Picture{Label: it.Label, Name: it.Path, Load: func() (*preprocess.RGB, []float32, error) {
+			img, err := preprocess.Decode(it.Path)
+			return img, nil, err
+		}}
+	}
+	return ps
+}
+
+// half is how many of n classes are base.
+func half(n int) int { return (n + 1) / 2 }
+
+// augment is view v of a training image: a random crop and flip by a generator
+// of the seed, the image and the view alone.
+func augment(img *preprocess.RGB, size int, scale [2]float64, seed, image, view int) *preprocess.RGB {
+	r := rand.New(rand.NewPCG(uint64(seed)<<32|uint64(view), uint64(image)))
+	img = preprocess.RandomResizedCrop(img, size, scale, preprocess.DefaultRatio, r)
+	if r.Float64() < .5 {
+		img = preprocess.FlipHorizontal(img)
+	}
+	return img
+}

@@ -1,0 +1,186 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"image/png"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"spotlighter/experiments"
+	"spotlighter/experiments/methods"
+	"spotlighter/experiments/runfmt"
+	"spotlighter/internal/progress"
+	"spotlighter/results"
+	"spotlighter/vit/preprocess"
+)
+
+// baseline is the method that the table compares with.
+const baseline = "coop"
+
+// runFlags are the flags of commands that run experiments.
+type runFlags struct {
+	json, quiet bool
+	threads     int
+}
+
+func (f *runFlags) add(c *cobra.Command) {
+	c.Flags().BoolVar(&f.json, "json", false, "print the table as JSON")
+	c.Flags().BoolVar(&f.quiet, "quiet", false, "no progress")
+	c.Flags().IntVar(&f.threads, "threads", 0, "threads; 0: all cores")
+}
+
+func runCommand() *cobra.Command {
+	var f runFlags
+	c := &cobra.Command{
+		Use:   "run CONFIG.yaml [key=value...]",
+		Short: "Run an experiment: every method, data set and seed of a configuration",
+		Long: `Run every method, data set and seed of a configuration that has no result yet,
+and print the table. A run that was interrupted goes on from its checkpoint.
+
+  spotlighter run experiments/base-to-novel.yaml dataset=caltech101 data.root=DATA`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cfg, err := experiments.Load(args[0], args[1:])
+			if err != nil {
+				return err
+			}
+			name := strings.TrimSuffix(filepath.Base(args[0]), filepath.Ext(args[0]))
+			return runAll(cmd.Context(), cfg, f, name)
+		},
+	}
+	f.add(c)
+	return c
+}
+
+func quickstartCommand() *cobra.Command {
+	var f runFlags
+	c := &cobra.Command{
+		Use:   "quickstart [key=value...]",
+		Short: "The main job on the embedded CLIP and world: four methods, three tasks, three seeds",
+		Args:  cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cfg, err := experiments.LoadEmbedded("quickstart.yaml", args)
+			if err != nil {
+				return err
+			}
+			return runAll(cmd.Context(), cfg, f, "quickstart")
+		},
+	}
+	f.add(c)
+	return c
+}
+
+// runAll runs the cells of a configuration, prints their table and draws their
+// contact sheet.
+func runAll(ctx context.Context, cfg experiments.Config, f runFlags, name string) error {
+	if f.threads != 0 {
+		cfg.Threads = f.threads
+	}
+	lab, err := experiments.NewLab(cfg)
+	if err != nil {
+		return err
+	}
+	cells := cfg.Cells()
+	tasks := make([]progress.Task, len(cells))
+	for i, c := range cells {
+		tasks[i] = progress.Task{Name: fmt.Sprintf("%s %s seed %d", c.Method[0], experiments.DatasetName(c.Dataset[0]), c.Seed[0]), Work: work(c)}
+	}
+	p := progress.New(os.Stderr, tasks, f.quiet)
+	defer p.Close()
+	var all []runfmt.Result
+	var dirs []string
+	for i, c := range cells {
+		p.Start(i)
+		res, dir, done, err := lab.RunCell(ctx, c, func(phase string, epoch, epochs int, share, loss float64) {
+			p.Step(progress.Step{Phase: phase, Epoch: epoch, Epochs: epochs, Done: share, Loss: loss})
+		})
+		if err != nil {
+			return err
+		}
+		all, dirs = append(all, res), append(dirs, dir)
+		outcome := fmt.Sprintf("base %.1f  novel %.1f  HM %.1f", res.Base, res.Novel, res.HM)
+		if done {
+			p.Skip(i, outcome)
+		} else {
+			p.Finish(i, outcome)
+		}
+	}
+	p.Close()
+	sheet, err := drawSheet(cfg.Out, name, cells, dirs)
+	if err != nil {
+		return err
+	}
+	return printTable(all, f.json, cfg.Out, sheet)
+}
+
+// work guesses a cell's time, in images.
+func work(c experiments.Config) float64 {
+	w := 1.0
+	if methods.Learns(c.Method[0]) {
+		w += 4
+	}
+	if methods.KeepsTokens(c.Method[0]) {
+		w *= 2
+	}
+	return w
+}
+
+func printTable(all []runfmt.Result, asJSON bool, out, sheet string) error {
+	table, err := results.New(all, baseline)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		text, err := table.JSON()
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Printf("%s\n", text)
+		return err
+	}
+	fmt.Print(table.Terminal())
+	fmt.Printf("\nruns: %s\n", out)
+	if sheet != "" {
+		fmt.Printf("kept tokens: %s\n", sheet)
+	}
+	return nil
+}
+
+// drawSheet draws the examples of the last method that keeps tokens, on each
+// data set, by the first seed; "" if there is none.
+func drawSheet(out, name string, cells []experiments.Config, dirs []string) (string, error) {
+	method := ""
+	for _, c := range cells {
+		if methods.KeepsTokens(c.Method[0]) {
+			method = c.Method[0]
+		}
+	}
+	if method == "" {
+		return "", nil
+	}
+	var tiles []results.Tile
+	for i, c := range cells {
+		if c.Method[0] != method || c.Seed[0] != cells[0].Seed[0] {
+			continue
+		}
+		xs, err := runfmt.ReadExamples(dirs[i])
+		if err != nil {
+			return "", err
+		}
+		for _, x := range xs {
+			img, err := png.Decode(bytes.NewReader(x.PNG))
+			if err != nil {
+				return "", fmt.Errorf("%s: an example's picture: %w", dirs[i], err)
+			}
+			rgb := preprocess.FromImage(img)
+			tiles = append(tiles, results.Tile{RGB: rgb.Pix, W: rgb.W, H: rgb.H, Grid: x.Grid, Level1: x.Level1, Level2: x.Level2, Caption: x.Caption, Right: x.Right})
+		}
+	}
+	path := filepath.Join(out, name+".png")
+	return path, results.Sheet(path, tiles)
+}
