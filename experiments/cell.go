@@ -79,7 +79,7 @@ func (l *Lab) work(ctx context.Context, c Config, run *Run, say Progress) (res r
 	if err != nil {
 		return res, err
 	}
-	return res, l.test(ctx, c, run, m, vars, say, &res)
+	return res, l.score(ctx, c, run, m, vars, say, &res)
 }
 
 func options(c Config) methods.Options {
@@ -138,8 +138,8 @@ func (l *Lab) fit(ctx context.Context, c Config, run *Run, m methods.Method, bas
 	return t.store.Variables(), nil
 }
 
-// test evaluates on both halves of the classes.
-func (l *Lab) test(ctx context.Context, c Config, run *Run, m methods.Method, vars []*graph.Variable, say Progress, res *runfmt.Result) error {
+// score evaluates on both halves of the classes.
+func (l *Lab) score(ctx context.Context, c Config, run *Run, m methods.Method, vars []*graph.Variable, say Progress, res *runfmt.Result) error {
 	at := func(from float64) func(float64) {
 		return func(s float64) { say("evaluate", 0, 0, startEvaluation+(from+s/2)*(1-startEvaluation), 0) }
 	}

@@ -103,7 +103,7 @@ func newFeatures(ctx context.Context, e *encoder, pictures []Picture, v view, ke
 	}
 	f.cached = map[string]graph.Tensor{}
 	for _, name := range e.names {
-		shape := e.program.Output(name).Shape.Clone()
+		shape := e.program.OutputType(name).Shape.Clone()
 		shape[0] = len(pictures)
 		f.cached[name] = graph.NewTensor(graph.Float32, shape...)
 	}

@@ -260,6 +260,15 @@ func (p *Program) Output(name string) Tensor {
 	return p.values[i]
 }
 
+// OutputType is the type of a named output, known before the first Run.
+func (p *Program) OutputType(name string) Type {
+	i, ok := p.outputs[name]
+	if !ok {
+		Failf("program has no output %q", name)
+	}
+	return p.plan.values[i].typ
+}
+
 // Has says whether the program has an output of that name.
 func (p *Program) Has(name string) bool {
 	_, ok := p.outputs[name]

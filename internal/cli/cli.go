@@ -17,7 +17,15 @@ import (
 
 // Main runs the command line and returns the exit code: 0, 1 for an error, 2
 // for bad usage.
-func Main(args []string) int {
+func Main(args []string) (code int) {
+	defer func() { // a mistake of ours is still one line to a user
+		if r := recover(); r != nil && os.Getenv(debugVariable) == "" {
+			fmt.Fprintf(os.Stderr, "spotlighter: internal error: %v (%s=1 shows where)\n", r, debugVariable)
+			code = 1
+		} else if r != nil {
+			panic(r)
+		}
+	}()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	root := rootCommand()
@@ -33,6 +41,9 @@ func Main(args []string) int {
 	}
 	return 1
 }
+
+// debugVariable makes an internal error show its stack.
+const debugVariable = "SPOTLIGHTER_DEBUG"
 
 // usageError is a command line that is wrong in itself.
 type usageError struct{ error }
