@@ -34,7 +34,9 @@ type Config struct {
 
 	Out     string `yaml:"out"`     // folder of the run folders
 	Threads int    `yaml:"threads"` // 0: all cores
-	Cache   string `yaml:"cache"`   // "memory" keeps the frozen encoder's features between epochs, "off" does not
+	// Cache is where the frozen encoder's features stay between epochs: "memory",
+	// "off" (they are computed anew each time), or "auto", memory if they fit.
+	Cache string `yaml:"cache"`
 }
 
 // Clip is the pretrained model. In YAML it is a mapping, or just the weights.
@@ -83,7 +85,7 @@ func Default() Config {
 		},
 		Spotlight: spotlight.Default(),
 		Out:       "runs",
-		Cache:     "memory",
+		Cache:     "auto",
 	}
 }
 

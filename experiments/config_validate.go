@@ -38,7 +38,7 @@ func (c Config) Validate() error {
 		c.Train.validate(),
 		check(c.Out != "", "out: found nothing, want the folder of the run folders"),
 		atLeast("threads", c.Threads, 0),
-		oneOf("cache", c.Cache, []string{"memory", "off"}),
+		oneOf("cache", c.Cache, []string{"auto", "memory", "off"}),
 		c.Spotlight.Validate(),
 	)
 }

@@ -123,6 +123,15 @@ func newFeatures(ctx context.Context, e *encoder, pictures []Picture, v view, ke
 	return f, nil
 }
 
+// bytes is the memory that the features of one picture take.
+func (e *encoder) bytes() int64 {
+	var n int64
+	for _, name := range e.names {
+		n += 4 * int64(e.program.OutputType(name).Shape.TotalSize()) / encodeBatch
+	}
+	return n
+}
+
 func span(lo, hi int) []int {
 	idx := make([]int, hi-lo)
 	for i := range idx {

@@ -25,12 +25,32 @@ type Lab struct {
 	train       []*features // a view each
 	trainKey    string
 	labels      []int // of the training images
+
+	// Note is told, in a line each, what a user should know of a run.
+	Note func(line string)
+}
+
+// memoryLimit is how much memory the features of one split may take under
+// cache: auto.
+const memoryLimit = 4 << 30
+
+// keeps decides whether the features of n pictures stay in memory.
+func (l *Lab) keeps(c Config, what string, n int) bool {
+	if c.Cache != "auto" {
+		return c.Cache == "memory"
+	}
+	need := int64(n) * l.full.bytes()
+	if need > memoryLimit {
+		l.Note(fmt.Sprintf("features of %d %s images would take %.1f GiB: they are encoded anew each time (cache=memory keeps them, spotlight.reread_blocks=1 makes them smaller)", n, what, float64(need)/(1<<30)))
+		return false
+	}
+	return true
 }
 
 // NewLab opens the model that the configuration names. Unknown words of the
 // data sets' classes are refused, or embedded at random, as it says.
 func NewLab(c Config) (*Lab, error) {
-	l := &Lab{pool: cpu.NewPool(c.Threads)}
+	l := &Lab{pool: cpu.NewPool(c.Threads), Note: func(string) {}}
 	var err error
 	if c.Clip.Weights == "tiny" {
 		l.model, err = tiny.CLIP()
@@ -108,8 +128,7 @@ func (l *Lab) hold(ctx context.Context, c Config, say func(phase string, share f
 	if l.plain, err = newEncoder(l.model, c.Spotlight, false, l.pool); err != nil {
 		return err
 	}
-	keep := c.Cache == "memory"
-	l.test, err = newFeatures(ctx, l.full, b.Test, nil, keep, func(s float64) { say("encode test images", s) })
+	l.test, err = newFeatures(ctx, l.full, b.Test, nil, l.keeps(c, "test", len(b.Test)), func(s float64) { say("encode test images", s) })
 	if err == nil {
 		l.key = key
 	}
@@ -131,12 +150,12 @@ func (l *Lab) holdTrain(ctx context.Context, c Config, say func(phase string, sh
 	for i, p := range pictures {
 		l.labels[i] = p.Label
 	}
-	side := l.model.Vision.ImageSize
+	side, keep := l.model.Vision.ImageSize, l.keeps(c, "training", len(pictures)*c.Train.Views)
 	for v := range c.Train.Views {
 		crop := func(img *preprocess.RGB, i int) *preprocess.RGB {
 			return augment(img, side, c.Train.CropScale, c.Seed[0], i, v)
 		}
-		f, err := newFeatures(ctx, l.full, pictures, crop, c.Cache == "memory", func(s float64) {
+		f, err := newFeatures(ctx, l.full, pictures, crop, keep, func(s float64) {
 			say("encode training images", (float64(v)+s)/float64(c.Train.Views))
 		})
 		if err != nil {

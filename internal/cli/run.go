@@ -92,6 +92,7 @@ func runAll(ctx context.Context, cfg experiments.Config, f runFlags, name string
 	}
 	p := progress.New(os.Stderr, tasks, f.quiet)
 	defer p.Close()
+	lab.Note = p.Note
 	var all []runfmt.Result
 	var dirs []string
 	for i, c := range cells {
