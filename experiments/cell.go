@@ -40,7 +40,7 @@ func (l *Lab) RunCell(ctx context.Context, c Config, say Progress) (res runfmt.R
 		return res, run.Dir, true, err
 	}
 	if res, err = l.work(ctx, c, run, say); err != nil {
-		if ctx.Err() != nil {
+		if errors.Is(err, context.Canceled) {
 			err = ErrStopped
 		}
 		return res, run.Dir, false, fmt.Errorf("%s: %w", run.Dir, err)

@@ -28,6 +28,7 @@ func Main(args []string) (code int) {
 	}()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
 	root := rootCommand()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
@@ -56,6 +57,7 @@ func rootCommand() *cobra.Command {
 		Short:         "Prompt tuning of CLIP with the few image tokens that matter",
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		Args:          cobra.ArbitraryArgs, // an unknown command is for RunE to name
 		PersistentPreRunE: func(*cobra.Command, []string) error {
 			_, err := cpu.Path()
 			return err
@@ -69,6 +71,7 @@ func rootCommand() *cobra.Command {
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(quickstartCommand(), runCommand(), paramsCommand(), pretrainCommand())
+	root.SetHelpCommand(helpCommand(root))
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	for _, c := range root.Commands() {
 		check := c.Args
@@ -80,6 +83,29 @@ func rootCommand() *cobra.Command {
 		}
 	}
 	return root
+}
+
+// helpCommand is cobra's, but for a command that does not exist, which is bad usage.
+func helpCommand(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [command]",
+		Short: "Help about any command",
+		RunE: func(_ *cobra.Command, args []string) error {
+			c, rest, err := root.Find(args)
+			if err != nil || len(rest) > 0 {
+				return usageError{fmt.Errorf("help: unknown command %q; see spotlighter --help", strings.Join(args, " "))}
+			}
+			return c.Help()
+		},
+	}
+}
+
+// wantAtLeast refuses a flag's value below least.
+func wantAtLeast(flag string, value, least int) error {
+	if value < least {
+		return usageError{fmt.Errorf("%s: found %d, want at least %d", flag, value, least)}
+	}
+	return nil
 }
 
 // oneLine keeps an error's text to one line.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -48,6 +49,9 @@ type pretrainLine struct {
 }
 
 func pretrain(ctx context.Context, cfg tiny.PretrainConfig, out string, threads, every int) error {
+	if err := cmp.Or(wantAtLeast("--threads", threads, 0), wantAtLeast("--checkpoint-every", every, 1), wantAtLeast("--steps", cfg.Steps, 1)); err != nil {
+		return err
+	}
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return err
 	}

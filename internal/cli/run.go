@@ -78,6 +78,9 @@ func quickstartCommand() *cobra.Command {
 // runAll runs the cells of a configuration, prints their table and draws their
 // contact sheet.
 func runAll(ctx context.Context, cfg experiments.Config, f runFlags, name string) error {
+	if err := wantAtLeast("--threads", f.threads, 0); err != nil {
+		return err
+	}
 	if f.threads != 0 {
 		cfg.Threads = f.threads
 	}
@@ -141,15 +144,15 @@ func printTable(all []runfmt.Result, asJSON bool, out, sheet string) error {
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Printf("%s\n", text)
+		_, err = os.Stdout.Write(text)
 		return err
 	}
-	fmt.Print(table.Terminal())
-	fmt.Printf("\nruns: %s\n", out)
+	text := fmt.Sprintf("%s\nruns: %s\n", table.Terminal(), out)
 	if sheet != "" {
-		fmt.Printf("kept tokens: %s\n", sheet)
+		text += fmt.Sprintf("kept tokens: %s\n", sheet)
 	}
-	return nil
+	_, err = os.Stdout.WriteString(text)
+	return err
 }
 
 // drawSheet draws the examples of the last method that keeps tokens, on each
