@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"image/png"
+	"slices"
 	"time"
 
 	"spotlighter/experiments/methods"
@@ -71,11 +72,7 @@ func (l *Lab) evaluate(ctx context.Context, c Config, m methods.Method, lo, hi i
 		ev.Seconds += time.Since(start).Seconds() * float64(len(part)) / encodeBatch
 		for b, i := range part {
 			class := lo + p.Output("class").Int[b]
-			var kept []int
-			if p.Has("index") {
-				k := p.Output("index").Shape[1]
-				kept = p.Output("index").Int[b*k : (b+1)*k]
-			}
+			kept := keptOf(p, b)
 			ev.count(class == l.bench.Test[i].Label, kept, l.test.Masks[i])
 			if shown[at+b] {
 				x, err := l.example(c, i, class, kept)
@@ -124,12 +121,32 @@ func (l *Lab) classifier(c Config, m methods.Method, cl methods.Classes, vars []
 		if out.Index != nil {
 			outputs["index"] = out.Index
 		}
+		if out.Candidates != nil {
+			outputs["candidates"] = out.Candidates
+		}
 		outputs["image"] = f.Image
 	})
 	if err != nil {
 		return nil, err
 	}
 	return s.Compile(l.pool, outputs)
+}
+
+// keptOf is the tokens that image b of the batch was classified by: of several
+// candidates' those of the predicted class, else of the likeliest. Nil where none
+// are kept.
+func keptOf(p *graph.Program, b int) []int {
+	if !p.Has("index") {
+		return nil
+	}
+	row := b
+	if p.Has("candidates") {
+		cs := p.Output("candidates")
+		q := cs.Shape[1]
+		row = b*q + max(0, slices.Index(cs.Int[b*q:(b+1)*q], p.Output("class").Int[b]))
+	}
+	k := p.Output("index").Shape[1]
+	return p.Output("index").Int[row*k : (row+1)*k]
 }
 
 // scope opens a graph over the frozen model and copies of the given variables.

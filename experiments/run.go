@@ -105,6 +105,9 @@ func (r *Run) reopen(weightsHash string) error {
 	if r.state == Done {
 		return nil // a done run is left as it is, to the byte
 	}
+	if err := atomicfile.Clean(r.Dir); err != nil {
+		return err
+	}
 	if r.state == New {
 		if err := r.TruncateMetrics(0); err != nil {
 			return err

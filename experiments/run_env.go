@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"spotlighter/experiments/runfmt"
@@ -18,7 +19,7 @@ import (
 // Env is where a run's numbers come from: the weights, and one Session for
 // each process that worked on it.
 type Env struct {
-	Weights  string    `json:"weights"` // hash of the pretrained weights
+	Weights  string    `json:"weights"` // hash of the pretrained weights / what tells the data apart
 	Sessions []Session `json:"sessions"`
 }
 
@@ -66,11 +67,15 @@ func (r *Run) checkWeights(hash string) error {
 	if err != nil {
 		return err
 	}
-	if len(env.Sessions) > 0 && env.Weights != hash && r.state != New {
-		return fmt.Errorf("%s: was made from other weights (hash %.8s, now %.8s) at clip.weights %s; move it away",
-			r.Dir, env.Weights, hash, r.Config.Clip.Weights)
+	if len(env.Sessions) == 0 || env.Weights == hash || r.state == New {
+		return nil
 	}
-	return nil
+	before, _, _ := strings.Cut(env.Weights, "/")
+	if now, _, _ := strings.Cut(hash, "/"); before == now {
+		return fmt.Errorf("%s: was made when dataset %s was another; move it away", r.Dir, r.Config.Dataset[0])
+	}
+	return fmt.Errorf("%s: was made from other weights (hash %.8s, now %.8s) at clip.weights %s; move it away",
+		r.Dir, env.Weights, hash, r.Config.Clip.Weights)
 }
 
 // logEnv adds this process to env.json; a run that starts anew forgets the others.

@@ -53,11 +53,14 @@ type Batch struct {
 // Outputs are what a method makes of a batch. Loss, Groups and Updates are nil
 // for a method that learns nothing, and at test time.
 type Outputs struct {
-	Logits  *Node // [B, C]
-	Index   *Node // kept tokens [B, K], Int, best first; nil where none are kept
-	Loss    *Node // scalar
-	Groups  []optim.Group
-	Updates []graph.Update // beside the optimiser's
+	Logits *Node // [B, C]
+	Index  *Node // kept tokens [B, K], Int, best first; nil where none are kept
+	// Candidates [B, Q], Int, where each of several classes has kept tokens of its
+	// own: Index is then [B*Q, K].
+	Candidates *Node
+	Loss       *Node // scalar
+	Groups     []optim.Group
+	Updates    []graph.Update // beside the optimiser's
 }
 
 // Method is one row of the table.

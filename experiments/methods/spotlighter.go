@@ -25,7 +25,7 @@ func (m spotlighter) Build(c CLIP, cl Classes, b Batch) Outputs {
 	prototypes := spotlight.Start(cl.Text, cl.Names, cfg.Prototypes, bankSeed)
 	model := spotlight.New(c.Scope, cfg, c.Vision, c.Model.Scale, prototypes)
 	out := model.Forward(b.Features, b.Text)
-	o := Outputs{Logits: out.Logits, Index: out.Index}
+	o := Outputs{Logits: out.Logits, Index: out.Index, Candidates: out.Candidates}
 	if m.trainingFree || b.Labels == nil {
 		return o
 	}
