@@ -157,8 +157,12 @@ func TestKnownLogChangesSoftMax(t *testing.T) {
 // Avoided by full names, which Scope keeps apart.
 func TestKnownInputsMerge(t *testing.T) {
 	g := G.NewGraph()
-	still(t, G.NewVector(g, G.Float64, G.WithShape(2)) == G.NewVector(g, G.Float64, G.WithShape(2)), "inputs without names are two nodes")
-	still(t, G.NewVector(g, G.Float64, G.WithShape(2), G.WithName("x")) == G.NewVector(g, G.Float64, G.WithShape(2), G.WithName("x")), "inputs of one name are two nodes")
+	unnamed := func() *G.Node { return G.NewVector(g, G.Float64, G.WithShape(2)) }
+	named := func() *G.Node { return G.NewVector(g, G.Float64, G.WithShape(2), G.WithName("x")) }
+	first, second := unnamed(), unnamed()
+	still(t, first == second, "inputs without names are two nodes")
+	first, second = named(), named()
+	still(t, first == second, "inputs of one name are two nodes")
 }
 
 // Avoided by Scope.Const, a leaf of its own name.

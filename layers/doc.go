@@ -12,7 +12,6 @@ import (
 	"slices"
 
 	"spotlighter/graph"
-	"spotlighter/graph/cpu"
 )
 
 // Node is a value of the graph.
@@ -38,8 +37,6 @@ func rows(c *graph.Ctx, total, n int, f func(r, lo, hi int)) {
 
 // each calls f for parts of [0,n), in parallel.
 func each(c *graph.Ctx, n int, f func(lo, hi int)) { c.For(n, grain, f) }
-
-func data[T cpu.Float](t graph.Tensor) []T { return graph.Data[T](t) }
 
 // ShapeOf returns the shape of a node's value, empty for a scalar.
 func ShapeOf(x *Node) graph.Shape { return graph.TypeOf(x).Shape }

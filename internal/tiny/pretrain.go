@@ -67,7 +67,6 @@ type Pretrainer struct {
 	store    *graph.Store
 	scope    *graph.Scope
 	program  *graph.Program
-	enc      clip.Encoders
 	vocab    *clip.Vocabulary
 	tok      *textenc.Tokenizer
 	tf       preprocess.Transform
