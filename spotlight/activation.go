@@ -28,15 +28,21 @@ func (m *Model) sampleWise(p, text *Node, tokens *Node) *Node {
 // semanticWise scores tokens by the bank: as sampleWise, with the best of a
 // class's prototypes in place of its text.
 func (m *Model) semanticWise(p, bank *Node, tokens *Node) *Node {
-	s, b := shape(tokens), shape(bank) // [B, N, D], [C, P, D]
-	rows := layers.Reshape(tokens, s[0]*s[1], s[2])
-	sim := layers.MatMul(rows, layers.Reshape(bank, b[0]*b[1], b[2]), false, true)
-	best := layers.Max(layers.Reshape(sim, s[0], s[1], b[0], b[1]), 3) // [B, N, C]
-	a := layers.Reshape(layers.MatMul(best, layers.Reshape(p, s[0], b[0], 1), false, false), s[0], s[1])
+	best := m.bestPrototype(bank, tokens)
+	s := shape(best)
+	a := layers.Reshape(layers.MatMul(best, layers.Reshape(p, s[0], s[2], 1), false, false), s[0], s[1])
 	if m.Contrast {
 		a = layers.Sub(a, layers.Mean(best, 2))
 	}
 	return m.spread(a)
+}
+
+// bestPrototype is max_j c[b,n].m[c,j], for every class: [B, N, C].
+func (m *Model) bestPrototype(bank, tokens *Node) *Node {
+	s, b := shape(tokens), shape(bank) // [B, N, D], [C, P, D]
+	rows := layers.Reshape(tokens, s[0]*s[1], s[2])
+	sim := layers.MatMul(rows, layers.Reshape(bank, b[0]*b[1], b[2]), false, true)
+	return layers.Max(layers.Reshape(sim, s[0], s[1], b[0], b[1]), 3)
 }
 
 // spread smooths an activation [B, N] over the patch grid, since objects are

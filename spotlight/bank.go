@@ -43,9 +43,10 @@ func (m *Model) Updates(o Output, labels *Node) []graph.Update {
 		return nil
 	}
 	find := m.scope.Find
+	z, score, reading := m.ofClass(o, labels)
 	return []graph.Update{
-		{Var: find("bank"), Value: graph.Apply(bankWrite{Momentum: m.Momentum}, m.bank, o.Kept, o.KeptScore, labels)},
-		{Var: find("reading"), Value: graph.Apply(readingWrite{Momentum: m.ReadingMomentum}, m.reading, m.seen, o.Reading, labels)},
+		{Var: find("bank"), Value: graph.Apply(bankWrite{Momentum: m.Momentum}, m.bank, z, score, labels)},
+		{Var: find("reading"), Value: graph.Apply(readingWrite{Momentum: m.ReadingMomentum}, m.reading, m.seen, reading, labels)},
 		{Var: find("seen"), Value: graph.Apply(seenWrite{}, m.seen, labels)},
 	}
 }

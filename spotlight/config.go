@@ -59,6 +59,10 @@ type Config struct {
 	TRM   string `yaml:"trm"`
 	Heads int    `yaml:"heads"`
 
+	// Candidates above 1 is the class-wise mode: so many of the likeliest classes
+	// each have their own activation and reading.
+	Candidates int `yaml:"candidates"`
+
 	// LocalLoss adds the cross-entropies of a re-read with each level alone.
 	LocalLoss bool `yaml:"local_loss"`
 	// Balance divides the loss of the prediction beside that of the plain logits.
@@ -71,7 +75,7 @@ func Default() Config {
 		Tokens: "contribution", SampleWise: true, SemanticWise: true, Contrast: true, Smooth: 1,
 		Select: "score", Window: -1, Keep: 5, Level1: 3,
 		Bank: "class", Prototypes: 5, Momentum: .8, ReadingMomentum: .95,
-		Read: "reread", IRM: true, TRM: "scalars", Heads: 8, Balance: 50,
+		Read: "reread", IRM: true, TRM: "scalars", Heads: 8, Candidates: 1, Balance: 50,
 	}
 }
 
@@ -110,6 +114,10 @@ func (c Config) Validate() error {
 		return fmt.Errorf("spotlight.reading_momentum: %g, want 0 <= reading_momentum < 1", c.ReadingMomentum)
 	case c.Heads < 1:
 		return fmt.Errorf("spotlight.heads: %d, want at least 1", c.Heads)
+	case c.Candidates < 1:
+		return fmt.Errorf("spotlight.candidates: %d, want at least 1", c.Candidates)
+	case c.Candidates > 1 && (c.Read != "reread" || c.Select != "score" || c.LocalLoss):
+		return fmt.Errorf("spotlight.candidates: %d, which needs read: reread, select: score and local_loss: false", c.Candidates)
 	case c.Balance <= 0:
 		return fmt.Errorf("spotlight.balance: %g, want above 0", c.Balance)
 	case c.Smooth < 0:

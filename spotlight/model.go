@@ -65,7 +65,10 @@ func New(s *graph.Scope, c Config, e *vit.Encoder, tau float64, prototypes graph
 }
 
 // Output holds the named intermediates of one pass, in the order of the stages.
+// In the class-wise mode, with Q candidates an image, those from Belief to
+// Representation have a row for each candidate: B*Q for B.
 type Output struct {
+	Candidates                 *Node // the likeliest classes [B, Q], Int; nil unless class-wise
 	Belief                     *Node // p [B, C]
 	SampleScore, SemanticScore *Node // s1, s2 [B, N]; nil when switched off
 	Score                      *Node // s [B, N]
@@ -84,9 +87,18 @@ type Output struct {
 // Forward classifies images among the classes of unit texts [C, D].
 func (m *Model) Forward(f Features, text *Node) Output {
 	defer m.scope.Enter()()
+	if m.Candidates > 1 {
+		return m.forwardCandidates(f, text)
+	}
 	o := Output{Plain: m.compare(f.Image, text)}
 	o.Belief = belief(o.Plain)
-	o.Score = m.score(&o, f, text)
+	if m.SampleWise {
+		o.SampleScore = m.sampleWise(o.Belief, text, f.Tokens)
+	}
+	if m.SemanticWise {
+		o.SemanticScore = m.semanticWise(o.Belief, m.bank, f.Tokens)
+	}
+	o.Score = m.blend(o.SampleScore, o.SemanticScore)
 	o.Index = m.retain(layers.StopGradient(o.Score), f)
 	o.Kept, o.KeptScore = kept(f.Tokens, o.Score, o.Index)
 	o.Weight = m.rank(o.KeptScore)
@@ -105,27 +117,25 @@ func (m *Model) Forward(f Features, text *Node) Output {
 			o.Levels = append(o.Levels, m.compare(alone, o.Text))
 		}
 	}
-	beta := layers.Sigmoid(m.phi)
-	o.Logits = layers.Add(o.Global, layers.Mul(beta, layers.Sub(o.Local, o.Global)))
+	o.Logits = m.predict(o.Global, o.Local)
 	return o
 }
 
-// score is lambda s1 + (1 - lambda) s2, lambda = sigmoid(theta).
-func (m *Model) score(o *Output, f Features, text *Node) *Node {
-	if m.SampleWise {
-		o.SampleScore = m.sampleWise(o.Belief, text, f.Tokens)
-	}
-	if m.SemanticWise {
-		o.SemanticScore = m.semanticWise(o.Belief, m.bank, f.Tokens)
-	}
+// blend is the score lambda s1 + (1 - lambda) s2, lambda = sigmoid(theta); where
+// one activation is switched off (nil), the other.
+func (m *Model) blend(s1, s2 *Node) *Node {
 	switch {
-	case o.SemanticScore == nil:
-		return o.SampleScore
-	case o.SampleScore == nil:
-		return o.SemanticScore
+	case s2 == nil:
+		return s1
+	case s1 == nil:
+		return s2
 	}
-	lambda := layers.Sigmoid(m.theta)
-	return layers.Add(o.SemanticScore, layers.Mul(lambda, layers.Sub(o.SampleScore, o.SemanticScore)))
+	return layers.Add(s2, layers.Mul(layers.Sigmoid(m.theta), layers.Sub(s1, s2)))
+}
+
+// predict mixes the logits (1 - beta) global + beta local, beta = sigmoid(phi).
+func (m *Model) predict(global, local *Node) *Node {
+	return layers.Add(global, layers.Mul(layers.Sigmoid(m.phi), layers.Sub(local, global)))
 }
 
 // represent adds what the image mapping module makes of the kept tokens.

@@ -1,0 +1,115 @@
+package spotlight
+
+import (
+	"fmt"
+
+	"spotlighter/graph"
+	"spotlighter/layers"
+)
+
+// rawShare is how much of a candidate's raw logit is added to the logarithm of
+// its probability: what one reading says of its class against the others, and
+// how well the class fits the reading at all.
+const rawShare = .3
+
+// forwardCandidates is Forward in the class-wise mode: each of the Q likeliest
+// classes has its own activation (the belief is that class), window and
+// reading, as if to ask whether the image, seen as that class, is one. A
+// candidate's logit comes from its own reading, the other classes' from the
+// likeliest's.
+func (m *Model) forwardCandidates(f Features, text *Node) Output {
+	q := min(m.Candidates, shape(text)[0])
+	s := shape(f.Tokens) // [B, N, D]
+	b, n, d, c := s[0], s[1], s[2], shape(text)[0]
+	o := Output{Plain: m.compare(f.Image, text)}
+	o.Candidates = layers.TopK(layers.StopGradient(o.Plain), q) // [B, Q]
+	ones := m.scope.Const(filled(1, b*q, 1))
+	o.Belief = layers.Scatter(ones, layers.Reshape(o.Candidates, b*q, 1), c) // one-hot [B*Q, C]
+
+	of := func(a *Node) *Node { // activation of every class [B, N, C] -> of the candidates [B*Q, N]
+		if m.Contrast {
+			a = layers.Sub(a, layers.Reshape(layers.Mean(a, 2), b, n, 1))
+		}
+		a = layers.Gather(layers.Transpose(a, 0, 2, 1), o.Candidates)
+		return m.spread(layers.Reshape(a, b*q, n))
+	}
+	rows := layers.Reshape(f.Tokens, b*n, d)
+	if m.SampleWise {
+		o.SampleScore = of(layers.Reshape(layers.MatMul(rows, text, false, true), b, n, c))
+	}
+	if m.SemanticWise {
+		o.SemanticScore = of(m.bestPrototype(m.bank, f.Tokens))
+	}
+	o.Score = m.blend(o.SampleScore, o.SemanticScore)
+	o.Index = m.retain(layers.StopGradient(o.Score), f) // [B*Q, K]
+	o.KeptScore = layers.Gather(o.Score, o.Index)
+	tokens := layers.Gather(f.Tokens, layers.Reshape(o.Index, b, q*m.Keep))
+	o.Kept = unit(layers.Reshape(tokens, b*q, m.Keep, d))
+	o.Weight = m.rank(o.KeptScore)
+	bias := layers.Reshape(m.bias(o.Weight, o.Index), b, q, n)
+	o.Reading = layers.Reshape(Reread(m.enc, f, bias), b*q, d)
+	o.Representation = m.represent(&o, o.Reading)
+	o.ClassReading = graph.Apply(classReading{}, m.reading, m.seen)
+	o.Text = m.trm(text, o.ClassReading)
+	o.Global = m.compare(f.Image, o.Text)
+
+	raw := m.compare(o.Representation, o.Text) // [B*Q, C]
+	said := layers.Add(layers.LogSoftmax(raw), layers.Scale(raw, rawShare))
+	said = layers.Reshape(said, b, q, c)
+	mine := layers.Reshape(o.Belief, b, q, c)
+	own := layers.Sum(layers.Mul(said, mine), 1) // [B, C], zero but at candidates
+	others := layers.Shift(layers.Scale(layers.Sum(mine, 1), -1), 1)
+	first := layers.Reshape(layers.Slice(said, 1, 0, 1), b, c)
+	o.Local = layers.Add(own, layers.Mul(others, first))
+	o.Logits = m.predict(o.Global, o.Local)
+	return o
+}
+
+func filled(v float64, dims ...int) graph.Tensor {
+	t := graph.NewTensor(graph.Float64, dims...)
+	for i := range t.F64 {
+		t.F64[i] = v
+	}
+	return t
+}
+
+// ofClass picks, of each image's Q readings, that of its class: the kept tokens
+// [B, K, D], their scores [B, K] and what was read [B, D]. An image whose class
+// is no candidate gives the likeliest's.
+func (m *Model) ofClass(o Output, labels *Node) (z, score, reading *Node) {
+	if o.Candidates == nil {
+		return o.Kept, o.KeptScore, o.Reading
+	}
+	s, k := shape(o.Candidates), shape(o.Kept) // [B, Q], [B*Q, K, D]
+	at := graph.Apply(candidateOf{}, o.Candidates, labels)
+	pick := func(x *Node, width int) *Node {
+		return layers.Gather(layers.Reshape(x, s[0], s[1], width), at)
+	}
+	return layers.Reshape(pick(o.Kept, k[1]*k[2]), s[0], k[1], k[2]),
+		layers.Reshape(pick(o.KeptScore, k[1]), s[0], k[1]),
+		layers.Reshape(pick(o.Reading, k[2]), s[0], k[2])
+}
+
+// candidateOf is where an image's label stands among its candidates, 0 where it
+// does not: Int [B, Q] and [B] to [B, 1].
+type candidateOf struct{ graph.NoGrad }
+
+func (candidateOf) Name() string { return "candidate of label" }
+func (candidateOf) Infer(in []graph.Type) (graph.Type, error) {
+	if len(in[0].Shape) != 2 || len(in[1].Shape) != 1 || in[0].Shape[0] != in[1].Shape[0] {
+		return graph.Type{}, fmt.Errorf("want candidates [B, Q] and labels [B]")
+	}
+	return graph.Type{Shape: graph.Shape{in[0].Shape[0], 1}, Dtype: graph.Int}, nil
+}
+func (candidateOf) Run(_ *graph.Ctx, out graph.Tensor, in []graph.Tensor) error {
+	q := in[0].Shape[1]
+	for b, y := range in[1].Int {
+		out.Int[b] = 0
+		for i, c := range in[0].Int[b*q : (b+1)*q] {
+			if c == y {
+				out.Int[b] = i
+			}
+		}
+	}
+	return nil
+}
