@@ -32,7 +32,7 @@ func (c Config) Grid() int { return c.ImageSize / c.PatchSize }
 func (c Config) Patches() int { return c.Grid() * c.Grid() }
 
 func (c Config) check() {
-	if c.PatchSize < 1 || c.ImageSize%max(c.PatchSize, 1) != 0 || c.Heads < 1 || c.Width%max(c.Heads, 1) != 0 || c.Layers < 1 || c.Embed < 1 {
+	if c.PatchSize < 1 || c.ImageSize < 1 || c.ImageSize%max(c.PatchSize, 1) != 0 || c.Heads < 1 || c.Width%max(c.Heads, 1) != 0 || c.Layers < 1 || c.Embed < 1 {
 		graph.Failf("image encoder: sizes do not fit: %+v", c)
 	}
 }
