@@ -28,6 +28,7 @@ var functions = map[string]function{
 	"sigmoid": {func(x, _ float64) float64 { return 1 / (1 + math.Exp(-x)) }, func(_, y float64) float64 { return y * (1 - y) }},
 	"sqrt":    {func(x, _ float64) float64 { return math.Sqrt(x) }, func(_, y float64) float64 { return .5 / y }},
 	"square":  {func(x, _ float64) float64 { return x * x }, func(x, _ float64) float64 { return 2 * x }},
+	"abs":     {func(x, _ float64) float64 { return math.Abs(x) }, func(x, _ float64) float64 { return step(x) - step(-x) }},
 	"tanh":    {func(x, _ float64) float64 { return math.Tanh(x) }, func(_, y float64) float64 { return 1 - y*y }},
 	"relu":    {func(x, _ float64) float64 { return max(x, 0) }, func(x, _ float64) float64 { return step(x) }},
 	"gelu": {
@@ -44,6 +45,9 @@ func step(x float64) float64 {
 	}
 	return 0
 }
+
+// Abs is |x|, elementwise. Its derivative at 0 is 0.
+func Abs(x *Node) *Node { return graph.Apply(unary{"abs"}, x) }
 
 // Exp is e^x, elementwise.
 func Exp(x *Node) *Node { return graph.Apply(unary{"exp"}, x) }

@@ -11,7 +11,7 @@ import (
 
 func TestUnary(t *testing.T) {
 	for name, f := range map[string]func(*Node) *Node{
-		"exp": layers.Exp, "log": layers.Log, "sigmoid": layers.Sigmoid, "sqrt": layers.Sqrt, "square": layers.Square,
+		"exp": layers.Exp, "log": layers.Log, "sigmoid": layers.Sigmoid, "sqrt": layers.Sqrt, "square": layers.Square, "abs": layers.Abs,
 		"tanh": layers.Tanh, "relu": layers.ReLU, "gelu": layers.GELU, "quickgelu": layers.QuickGELU,
 	} {
 		draw := normal
