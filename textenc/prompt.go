@@ -13,11 +13,18 @@ type Prompts struct {
 	Rows int     // T: the longest
 }
 
-// NewPrompts checks the lengths against the encoder's context.
+// NewPrompts checks the lengths against the encoder's context. A prompt without
+// tokens, or no prompt at all, has no feature.
 func NewPrompts(ids [][]int, context int) (Prompts, error) {
 	p := Prompts{IDs: ids}
+	if len(ids) == 0 {
+		return p, fmt.Errorf("no prompts")
+	}
 	for i, x := range ids {
-		if len(x) > context {
+		switch {
+		case len(x) == 0:
+			return p, fmt.Errorf("prompt %d is empty", i)
+		case len(x) > context:
 			return p, fmt.Errorf("prompt %d has %d tokens, the text encoder takes %d", i, len(x), context)
 		}
 		p.Rows = max(p.Rows, len(x))
