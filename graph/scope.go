@@ -180,12 +180,22 @@ func Values(data []float32) Init {
 // Normal draws from a normal distribution of mean 0, from a generator of the
 // seed and the variable's name.
 func Normal(seed uint64, std float64) Init {
+	return drawn(seed, func(r *rand.Rand) float64 { return r.NormFloat64() * std })
+}
+
+// Uniform draws from [low, high), from a generator of the seed and the
+// variable's name.
+func Uniform(seed uint64, low, high float64) Init {
+	return drawn(seed, func(r *rand.Rand) float64 { return low + (high-low)*r.Float64() })
+}
+
+func drawn(seed uint64, draw func(*rand.Rand) float64) Init {
 	return func(name string, dst []float32) {
 		h := fnv.New64a()
 		h.Write([]byte(name))
 		r := rand.New(rand.NewPCG(seed, h.Sum64()))
 		for i := range dst {
-			dst[i] = float32(r.NormFloat64() * std)
+			dst[i] = float32(draw(r))
 		}
 	}
 }

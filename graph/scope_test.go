@@ -137,6 +137,11 @@ func TestInits(t *testing.T) {
 	if m, v := sum/1000, squares/1000; m < -.05 || m > .05 || v < .22 || v > .28 {
 		t.Errorf("mean %.3f and variance %.3f, want 0 and 0.25", m, v)
 	}
+	s.Var("u", graph.Frozen, graph.Uniform(1, 2, 4), 1000)
+	u := s.Store().Find("u").Value.F32
+	if low, high := slices.Min(u), slices.Max(u); low < 2 || low > 2.02 || high >= 4 || high < 3.98 {
+		t.Errorf("uniform draws from %g to %g, want 2 to 4", low, high)
+	}
 	says(t, graph.Try(func() { s.Var("d", graph.Frozen, graph.Values([]float32{1}), 2) }), "d", "2 elements", "1 start")
 	if graph.TypeOf(a).Dtype != graph.Float32 {
 		t.Error("the variable is not of the graph's type")
