@@ -93,7 +93,10 @@ func Load(name string, f *weights.File) (*Model, error) {
 	if err := m.store.Load(values); err != nil {
 		return fail(err)
 	}
-	m.Scale = math.Exp(float64(m.store.Find("logit_scale").Value.F32[0]))
+	scale := m.store.Find("logit_scale").Value.F32[0]
+	if m.Scale = math.Exp(float64(scale)); m.Scale > 1e6 {
+		return fail(fmt.Errorf("logit_scale is %g, the logarithm of a factor: trained models have at most 4.61", scale))
+	}
 	var err error
 	if m.tokenizer, err = textenc.NewTokenizer(); err != nil {
 		return fail(err)
@@ -106,43 +109,47 @@ func Load(name string, f *weights.File) (*Model, error) {
 
 // infer reads the architecture off the shapes.
 func (m *Model) infer(f *weights.File) error {
-	shape := func(name string, dims int) []int {
-		if s, ok := f.Shape(name); ok && len(s) == dims {
-			return s
+	var conv, pos, proj, fc, table, tpos, tproj, tfc []int
+	var missing []string
+	for _, want := range []struct {
+		name string
+		axes int
+		dst  *[]int
+	}{
+		{"visual.conv1.weight", 4, &conv}, {"visual.positional_embedding", 2, &pos}, {"visual.proj", 2, &proj},
+		{"visual.transformer.resblocks.0.mlp.c_fc.weight", 2, &fc},
+		{"token_embedding.weight", 2, &table}, {"positional_embedding", 2, &tpos}, {"text_projection", 2, &tproj},
+		{"transformer.resblocks.0.mlp.c_fc.weight", 2, &tfc},
+	} {
+		s, ok := f.Shape(want.name)
+		if !ok {
+			missing = append(missing, want.name)
+		} else if len(s) != want.axes {
+			return fmt.Errorf("tensor %s has shape %v, want %d axes", want.name, s, want.axes)
 		}
-		return nil
+		*want.dst = s
 	}
-	conv, pos := shape("visual.conv1.weight", 4), shape("visual.positional_embedding", 2)
-	proj, fc := shape("visual.proj", 2), shape("visual.transformer.resblocks.0.mlp.c_fc.weight", 2)
-	table, tpos := shape("token_embedding.weight", 2), shape("positional_embedding", 2)
-	tproj, tfc := shape("text_projection", 2), shape("transformer.resblocks.0.mlp.c_fc.weight", 2)
-	for name, s := range map[string][]int{"visual.conv1.weight": conv, "visual.positional_embedding": pos, "visual.proj": proj,
-		"token_embedding.weight": table, "positional_embedding": tpos, "text_projection": tproj,
-		"visual.transformer.resblocks.0.mlp.c_fc.weight": fc, "transformer.resblocks.0.mlp.c_fc.weight": tfc} {
-		if s == nil {
-			return fmt.Errorf("not a CLIP with a vision transformer under OpenAI's names: no tensor %s of the right rank", name)
-		}
+	if len(missing) > 0 {
+		return fmt.Errorf("%s: no tensor %s", kind(f), strings.Join(missing, ", "))
 	}
 	grid := int(math.Round(math.Sqrt(float64(pos[0] - 1))))
 	if grid*grid != pos[0]-1 {
 		return fmt.Errorf("visual.positional_embedding has %d rows, want a square number of patches and one", pos[0])
 	}
 	m.Vision = vit.Config{ImageSize: grid * conv[3], PatchSize: conv[3], Width: conv[0], Hidden: fc[0], Embed: proj[1],
-		Layers: blocks(f, "visual.transformer.resblocks."), Heads: conv[0] / 64}
+		Layers: blocks(f, "visual.transformer.resblocks.")}
 	m.Text = textenc.Config{Vocabulary: table[0], Context: tpos[0], Width: table[1], Hidden: tfc[0], Embed: tproj[1],
-		Layers: blocks(f, "transformer.resblocks."), Heads: table[1] / 64}
+		Layers: blocks(f, "transformer.resblocks.")}
 	if m.Vision.Embed != m.Text.Embed {
 		return fmt.Errorf("visual.proj gives %d features and text_projection %d", m.Vision.Embed, m.Text.Embed)
 	}
 	meta := f.Metadata()
-	for key, dst := range map[string]*int{"vision.heads": &m.Vision.Heads, "text.heads": &m.Text.Heads} {
-		if v, ok := meta[key]; ok {
-			n, err := strconv.Atoi(v)
-			if err != nil || n < 1 {
-				return fmt.Errorf("metadata %s is %q, want a number of heads", key, v)
-			}
-			*dst = n
-		}
+	var err error
+	if m.Vision.Heads, err = heads(meta, "vision.heads", m.Vision.Width); err != nil {
+		return err
+	}
+	if m.Text.Heads, err = heads(meta, "text.heads", m.Text.Width); err != nil {
+		return err
 	}
 	m.promptEnd = "."
 	if v, ok := meta["prompt.end"]; ok {
@@ -152,17 +159,46 @@ func (m *Model) infer(f *weights.File) error {
 	return nil
 }
 
-// blocks counts the residual blocks under a prefix.
-func blocks(f *weights.File, prefix string) int {
-	n := 0
+// kind says what a file without the wanted tensors looks like.
+func kind(f *weights.File) string {
 	for _, name := range f.Names() {
-		if rest, ok := strings.CutPrefix(name, prefix); ok {
-			if i, err := strconv.Atoi(strings.SplitN(rest, ".", 2)[0]); err == nil {
-				n = max(n, i+1)
-			}
+		switch {
+		case strings.HasPrefix(name, "vision_model.") || strings.HasPrefix(name, "text_model."):
+			return "a CLIP under Hugging Face's names, OpenAI's are wanted"
+		case strings.HasPrefix(name, "visual.layer1."):
+			return "a CLIP whose image encoder is a ResNet, a vision transformer is wanted"
 		}
 	}
-	return n
+	return "not a CLIP with a vision transformer under OpenAI's names"
+}
+
+// heads is what the metadata say, or width/64.
+func heads(meta map[string]string, key string, width int) (int, error) {
+	v, ok := meta[key]
+	if !ok {
+		if width < 64 || width%64 != 0 {
+			return 0, fmt.Errorf("width %d is no multiple of 64, and no metadata %s say how many heads it has", width, key)
+		}
+		return width / 64, nil
+	}
+	n, err := strconv.Atoi(v)
+	if err != nil || n < 1 {
+		return 0, fmt.Errorf("metadata %s is %q, want a number of heads", key, v)
+	}
+	return n, nil
+}
+
+// blocks counts the residual blocks under a prefix. One that is left out is
+// found missing later.
+func blocks(f *weights.File, prefix string) int {
+	found := map[string]bool{}
+	for _, name := range f.Names() {
+		if rest, ok := strings.CutPrefix(name, prefix); ok {
+			n, _, _ := strings.Cut(rest, ".")
+			found[n] = true
+		}
+	}
+	return len(found)
 }
 
 // Prompt puts a class name after a prefix, as this model was trained to read.
