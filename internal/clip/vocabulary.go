@@ -3,8 +3,10 @@ package clip
 import (
 	"encoding/json"
 	"fmt"
+	"hash/fnv"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 
 	"spotlighter/graph"
@@ -52,7 +54,21 @@ func readVocabulary(f *weights.File, rows int) (*Vocabulary, error) {
 	if len(ids) != rows {
 		return nil, fmt.Errorf("metadata %s lists %d ids for %d rows", metadataKey, len(ids), rows)
 	}
-	return NewVocabulary(ids), nil
+	v := NewVocabulary(ids)
+	for r, id := range ids {
+		switch {
+		case id < 0 || id >= textenc.VocabSize:
+			return nil, fmt.Errorf("metadata %s has id %d in row %d, CLIP's are 0 to %d", metadataKey, id, r, textenc.VocabSize-1)
+		case v.row[id] != r:
+			return nil, fmt.Errorf("metadata %s has id %d in rows %d and %d", metadataKey, id, r, v.row[id])
+		}
+	}
+	for _, id := range []int{textenc.SOT, textenc.EOT} {
+		if _, ok := v.row[id]; !ok {
+			return nil, fmt.Errorf("metadata %s lack id %d, which every text has", metadataKey, id)
+		}
+	}
+	return v, nil
 }
 
 // Rows maps ids, or says which words have no row and which do.
@@ -119,10 +135,16 @@ func (m *Model) WithRandomWords(texts []string) *Model {
 			}
 		}
 	}
+	added := slices.Sorted(slices.Values(ids[len(m.vocab.IDs):]))
+	if len(added) == 0 {
+		return m
+	}
+	h := fnv.New64a()
+	fmt.Fprint(h, added)
 	c := *m
 	c.vocab = NewVocabulary(ids)
 	c.Text.Vocabulary = len(ids)
-	c.Hash = fmt.Sprintf("%s+random%d", m.Hash, len(ids)-len(m.vocab.IDs))
+	c.Hash = fmt.Sprintf("%s+random%x", m.Hash, h.Sum64())
 	c.store = graph.NewStore(m.store)
 	c.store.Set("token_embedding.weight", graph.Frozen, graph.Floats(data, len(ids), m.Text.Width))
 	return &c
