@@ -9,10 +9,11 @@ import (
 	"github.com/x448/float16"
 )
 
-// toFloat32 converts little-endian values of any numeric type. Wider floats
-// round to nearest; integers beyond 2^24 may lose their last digits.
-func toFloat32(t safetensors.DType, raw []byte) ([]float32, error) {
-	out := make([]float32, len(raw)/int(t.Size()))
+// toFloat32 converts little-endian values of any numeric type into the front of
+// out and returns their number. Wider floats round to nearest; integers beyond
+// 2^24 may lose their last digits.
+func toFloat32(out []float32, t safetensors.DType, raw []byte) (int, error) {
+	out = out[:len(raw)/int(t.Size())]
 	le := binary.LittleEndian
 	switch t {
 	case safetensors.F32:
@@ -34,13 +35,13 @@ func toFloat32(t safetensors.DType, raw []byte) ([]float32, error) {
 	default:
 		ints, err := toInt64(t, raw)
 		if err != nil {
-			return nil, err
+			return 0, err
 		}
 		for i, v := range ints {
 			out[i] = float32(v)
 		}
 	}
-	return out, nil
+	return len(out), nil
 }
 
 // toInt64 converts little-endian integers.

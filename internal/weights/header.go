@@ -1,11 +1,9 @@
 package weights
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -18,46 +16,33 @@ import (
 // tensors stays under half a megabyte.
 const maxHeader = 8 << 20
 
-type header struct {
-	entries map[string]entry
-	meta    map[string]string
-}
-
-// parseHeader reads the header of a safetensors file and checks that its
+// parseSafetensors reads the header of a safetensors file and checks that its
 // tensors tile the rest of the file exactly: no gap, no overlap, nothing
 // outside, sizes as type and shape say.
-func parseHeader(content []byte) (header, error) {
-	if len(content) == 0 {
-		return header{}, errors.New("the file is empty")
-	}
-	if len(content) < 8 {
-		return header{}, fmt.Errorf("not a safetensors file: %d bytes are too few", len(content))
-	}
-	if !bytes.HasPrefix(content[8:], []byte("{")) {
-		return header{}, fmt.Errorf("not a safetensors file: it starts with %.16q", content)
-	}
+func parseSafetensors(content []byte) (*parsed, error) {
 	length := binary.LittleEndian.Uint64(content)
 	if length > maxHeader {
-		return header{}, fmt.Errorf("its header claims %d bytes, at most %d are accepted", length, maxHeader)
+		return nil, fmt.Errorf("its header claims %d bytes, at most %d are accepted", length, maxHeader)
 	}
 	if have := len(content) - 8; length > uint64(have) {
-		return header{}, fmt.Errorf("truncated: its header claims %d bytes, %d are left", length, have)
+		return nil, fmt.Errorf("truncated: its header claims %d bytes, %d are left", length, have)
 	}
 	start := 8 + int(length)
-	var parsed safetensors.Metadata
-	if err := json.Unmarshal(content[8:start], &parsed); err != nil {
-		return header{}, fmt.Errorf("bad safetensors header: %w", err)
+	var head safetensors.Metadata
+	if err := json.Unmarshal(content[8:start], &head); err != nil {
+		return nil, fmt.Errorf("bad safetensors header: %w", err)
 	}
-	entries, err := locate(parsed.Tensors(), start, len(content))
+	entries, err := locate(head.Tensors(), content, start)
 	if err != nil {
-		return header{}, err
+		return nil, err
 	}
-	return header{entries: entries, meta: parsed.Metadata()}, nil
+	return &parsed{format: Safetensors, entries: entries, meta: head.Metadata()}, nil
 }
 
 // locate turns offsets relative to the data section, which is
-// content[start:size], into checked positions in the file.
-func locate(infos map[string]*safetensors.TensorInfo, start, size int) (map[string]entry, error) {
+// content[start:], into checked positions in the file.
+func locate(infos map[string]*safetensors.TensorInfo, content []byte, start int) (map[string]entry, error) {
+	size := len(content)
 	names := make([]string, 0, len(infos))
 	for name := range infos {
 		names = append(names, name)
@@ -74,20 +59,20 @@ func locate(infos map[string]*safetensors.TensorInfo, start, size int) (map[stri
 		shape, bytes, err := extent(info)
 		switch {
 		case err != nil:
-			return nil, fmt.Errorf("tensor %q: %w", name, err)
+			return nil, fmt.Errorf("tensor %.100q: %w", name, err)
 		case end < begin:
-			return nil, fmt.Errorf("tensor %q: offsets [%d, %d] run backwards", name, begin, end)
+			return nil, fmt.Errorf("tensor %.100q: offsets [%d, %d] run backwards", name, begin, end)
 		case end-begin != bytes:
-			return nil, fmt.Errorf("tensor %q: %v of shape %v takes %d bytes, its offsets [%d, %d] give %d",
+			return nil, fmt.Errorf("tensor %.100q: %v of shape %v takes %d bytes, its offsets [%d, %d] give %d",
 				name, info.DType, shape, bytes, begin, end, end-begin)
 		case begin < next:
-			return nil, fmt.Errorf("tensor %q overlaps %q: it begins at byte %d, the other ends at %d", name, before, begin, next)
+			return nil, fmt.Errorf("tensor %.100q overlaps %.100q: it begins at byte %d, the other ends at %d", name, before, begin, next)
 		case begin > next:
-			return nil, fmt.Errorf("tensor %q: %d bytes before it belong to no tensor", name, begin-next)
+			return nil, fmt.Errorf("tensor %.100q: %d bytes before it belong to no tensor", name, begin-next)
 		case end > uint64(size-start):
-			return nil, fmt.Errorf("truncated: tensor %q ends at byte %d of the data, %d are there", name, end, size-start)
+			return nil, fmt.Errorf("truncated: tensor %.100q ends at byte %d of the data, %d are there", name, end, size-start)
 		}
-		entries[name] = entry{dtype: info.DType, shape: shape, begin: start + int(begin), end: start + int(end)}
+		entries[name] = entry{dtype: info.DType, shape: shape, data: content[start+int(begin) : start+int(end)]}
 		next, before = end, name
 	}
 	if rest := uint64(size-start) - next; rest > 0 {

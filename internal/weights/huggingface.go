@@ -46,35 +46,57 @@ var (
 var (
 	hfBlock     = regexp.MustCompile(`^(text|vision)_model\.encoder\.layers\.(\d+)\.(.+)\.(weight|bias)$`)
 	hfQKV       = regexp.MustCompile(`^self_attn\.([qkv])_proj$`)
-	hfPositions = regexp.MustCompile(`^(text|vision)_model\.embeddings\.position_ids$`)
+	hfPositions = regexp.MustCompile(`^(text_model|vision_model)\.embeddings\.position_ids$`)
 )
 
-// HFToOpenAI reads all tensors of a Hugging Face CLIPModel file and returns
-// them under the names and in the layout of OpenAI's state dict: query, key
-// and value stacked into in_proj [3W, W], projections transposed to [W, D].
-// A name that a CLIPModel does not have is an error.
-func HFToOpenAI(f *File) (map[string]Tensor, error) {
-	out := make(map[string]Tensor, len(f.names))
+// OpenAI returns a view of a Hugging Face CLIPModel's file under the names and
+// in the layout of OpenAI's state dict: query, key and value stacked into
+// in_proj [3W, W], projections transposed to [W, D]. Nothing is read; closing
+// either closes both. A name that a CLIPModel does not have is an error.
+func (f *File) OpenAI() (*File, error) {
+	p := &parsed{format: f.format, meta: f.meta, entries: make(map[string]entry, len(f.names))}
 	for _, name := range f.names {
 		if hfPositions.MatchString(name) { // 0..N-1, stored by older versions
 			continue
 		}
 		target, part, ok := openAIName(name)
 		if !ok {
-			return nil, fmt.Errorf("weights %s: tensor %q is not of a Hugging Face CLIPModel", f.name, name)
+			return nil, fmt.Errorf("weights %s: tensor %.100q is not of a Hugging Face CLIPModel", f.name, name)
 		}
+		e := f.entries[name]
 		var err error
 		switch {
 		case part == "q":
-			out[target], err = stackQKV(f, name)
-		case part != "": // read together with its query
-			err = f.wants(strings.Replace(name, part+"_proj", "q_proj", 1))
+			e, err = f.stackQKV(name)
+		case part != "": // joined to its query
+			if err := f.wants(strings.Replace(name, part+"_proj", "q_proj", 1)); err != nil {
+				return nil, err
+			}
+			continue
+		case hfTransposed[target] && len(e.shape) != 2:
+			err = fmt.Errorf("weights %s: tensor %q has shape %v, wanted a matrix", f.name, name, e.shape)
 		case hfTransposed[target]:
-			out[target], err = transposed(f, name)
-		default:
-			out[target], err = f.Tensor(name)
+			e = e.transposed()
 		}
 		if err != nil {
+			return nil, err
+		}
+		p.entries[target] = e
+	}
+	view := newFile(f.name, p)
+	view.hash, view.closed, view.unmap = f.hash, f.closed, f.unmap
+	return view, nil
+}
+
+// HFToOpenAI reads all tensors of a Hugging Face CLIPModel, as OpenAI has them.
+func HFToOpenAI(f *File) (map[string]Tensor, error) {
+	view, err := f.OpenAI()
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[string]Tensor, len(view.names))
+	for _, name := range view.names {
+		if out[name], err = view.Tensor(name); err != nil {
 			return nil, err
 		}
 	}
@@ -101,44 +123,22 @@ func openAIName(name string) (target, part string, ok bool) {
 
 // stackQKV joins the query tensor called name with its key and value along the
 // first axis.
-func stackQKV(f *File, name string) (Tensor, error) {
-	q, err := f.Tensor(name)
-	if err != nil {
-		return Tensor{}, err
+func (f *File) stackQKV(name string) (entry, error) {
+	q := f.entries[name]
+	if len(q.shape) == 0 {
+		return entry{}, fmt.Errorf("weights %s: tensor %q is a scalar", f.name, name)
 	}
-	if len(q.Shape) == 0 {
-		return Tensor{}, fmt.Errorf("weights %s: tensor %q is a scalar", f.name, name)
-	}
-	out := Tensor{Shape: append([]int{3 * q.Shape[0]}, q.Shape[1:]...), Data: q.Data}
+	parts := []entry{q}
 	for _, part := range []string{"k_proj", "v_proj"} {
 		other := strings.Replace(name, "q_proj", part, 1)
-		x, err := f.Tensor(other)
-		if err != nil {
-			return Tensor{}, err
+		if err := f.wants(other); err != nil {
+			return entry{}, err
 		}
-		if !slices.Equal(x.Shape, q.Shape) {
-			return Tensor{}, fmt.Errorf("weights %s: tensor %q has shape %v, its query has %v", f.name, other, x.Shape, q.Shape)
+		x := f.entries[other]
+		if !slices.Equal(x.shape, q.shape) || x.dtype != q.dtype {
+			return entry{}, fmt.Errorf("weights %s: tensor %q is %v %v, its query is %v %v", f.name, other, x.dtype, x.shape, q.dtype, q.shape)
 		}
-		out.Data = append(out.Data, x.Data...)
+		parts = append(parts, x)
 	}
-	return out, nil
-}
-
-// transposed reads a matrix [R, C] as [C, R].
-func transposed(f *File, name string) (Tensor, error) {
-	x, err := f.Tensor(name)
-	if err != nil {
-		return Tensor{}, err
-	}
-	if len(x.Shape) != 2 {
-		return Tensor{}, fmt.Errorf("weights %s: tensor %q has shape %v, wanted a matrix", f.name, name, x.Shape)
-	}
-	rows, cols := x.Shape[0], x.Shape[1]
-	out := Tensor{Shape: []int{cols, rows}, Data: make([]float32, len(x.Data))}
-	for r := range rows {
-		for c := range cols {
-			out.Data[c*rows+r] = x.Data[r*cols+c]
-		}
-	}
-	return out, nil
+	return join(parts...), nil
 }

@@ -1,24 +1,24 @@
-// Package weights reads and writes named tensors in the safetensors format.
+// Package weights reads named tensors from the files that CLIP models are
+// published as, safetensors and PyTorch's three formats, and writes safetensors.
 //
 // Every stored type becomes float32 on reading (or int64 through Ints). A file
 // is mapped into memory and a tensor is converted when it is asked for, so that
-// opening a large checkpoint costs no copy of it. The header is parsed by
-// nlpodyssey/safetensors; all that it claims about the data is checked here
-// before any of it is used.
+// opening a large checkpoint costs no copy of it. Headers are parsed by
+// nlpodyssey/safetensors and pickles by nlpodyssey/gopickle; all that they claim
+// about the data is checked here before any of it is used, and a pickle can
+// build nothing but data.
 package weights
 
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
 	"os"
 	"slices"
 	"sync"
-
-	"github.com/nlpodyssey/safetensors"
+	"sync/atomic"
 )
 
 // Tensor is a dense row-major array. A scalar has an empty Shape and one value.
@@ -27,34 +27,37 @@ type Tensor struct {
 	Data  []float32
 }
 
-// File is an open safetensors file. Its methods may be called concurrently,
-// Close excepted.
+// File is an open checkpoint. Its methods may be called concurrently, Close
+// excepted.
 type File struct {
 	name    string
-	content []byte // whole file; nil once closed
-	unmap   func() error
+	format  Format
 	entries map[string]entry
 	names   []string
 	meta    map[string]string
 	hash    func() string
+	closed  *atomic.Bool // shared with the views of the file
+	unmap   func() error
 }
 
-// entry locates one tensor: its bytes are content[begin:end].
-type entry struct {
-	dtype      safetensors.DType
-	shape      []int
-	begin, end int
+// parsed is what the reader of one format finds in a file.
+type parsed struct {
+	format  Format
+	entries map[string]entry
+	meta    map[string]string
 }
 
-// Open maps the safetensors file at path and checks its header. The error is
-// one line that names the file and says whether it is missing, empty, not
-// safetensors, truncated, or has tensors out of place. Values are not looked
-// at: a NaN is for the caller to find.
+// Open maps the checkpoint at path, of any Format, and checks all that it
+// claims about its tensors; a folder or an index stands for the weights that
+// lie in it. The error is one line that names the file and says what is wrong
+// with it. Values are not looked at: a NaN is for the caller to find.
 func Open(path string) (*File, error) {
+	path, err := Locate(path)
+	if err != nil {
+		return nil, err
+	}
 	info, err := os.Stat(path)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("weights %s: no such file: %w", path, fs.ErrNotExist)
 	case err != nil:
 		return nil, fmt.Errorf("weights %s: %w", path, err)
 	case !info.Mode().IsRegular():
@@ -66,6 +69,10 @@ func Open(path string) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("weights %s: %w", path, err)
 	}
+	if isJSON(content) {
+		defer unmap()
+		return openSharded(path, content)
+	}
 	f, err := Parse(path, content)
 	if err != nil {
 		unmap()
@@ -75,27 +82,36 @@ func Open(path string) (*File, error) {
 	return f, nil
 }
 
-// Parse reads a safetensors file that is already in memory, for instance an
-// embedded one. The name stands for the file in messages; content must not
-// change while the File is in use.
+// Parse reads a checkpoint that is already in memory, for instance an embedded
+// one. The name stands for the file in messages; content must not change while
+// the File is in use.
 func Parse(name string, content []byte) (*File, error) {
-	head, err := parseHeader(content)
+	p, err := parse(content)
 	if err != nil {
 		return nil, fmt.Errorf("weights %s: %w", name, err)
 	}
-	return &File{
-		name:    name,
-		content: content,
-		unmap:   func() error { return nil },
-		entries: head.entries,
-		names:   slices.Sorted(maps.Keys(head.entries)),
-		meta:    head.meta,
-		hash: sync.OnceValue(func() string {
-			sum := sha256.Sum256(content)
-			return hex.EncodeToString(sum[:])
-		}),
-	}, nil
+	f := newFile(name, p)
+	f.hash = sync.OnceValue(func() string {
+		sum := sha256.Sum256(content)
+		return hex.EncodeToString(sum[:])
+	})
+	return f, nil
 }
+
+func newFile(name string, p *parsed) *File {
+	return &File{
+		name: name, format: p.format, entries: p.entries, meta: p.meta,
+		names:  slices.Sorted(maps.Keys(p.entries)),
+		closed: new(atomic.Bool),
+		unmap:  func() error { return nil },
+	}
+}
+
+// Name is the file's path, or what stands for it in messages.
+func (f *File) Name() string { return f.name }
+
+// Format is how the tensors are stored.
+func (f *File) Format() Format { return f.format }
 
 // Names returns the names of all tensors, sorted.
 func (f *File) Names() []string { return slices.Clone(f.names) }
@@ -115,24 +131,33 @@ func (f *File) Hash() string { return f.hash() }
 
 // Tensor returns a copy of a tensor, converted to float32.
 func (f *File) Tensor(name string) (Tensor, error) {
-	e, raw, err := f.raw(name)
-	if err != nil {
+	if err := f.wants(name); err != nil {
 		return Tensor{}, err
 	}
-	data, err := toFloat32(e.dtype, raw)
-	if err != nil {
-		return Tensor{}, fmt.Errorf("weights %s: tensor %q: %w", f.name, name, err)
+	e := f.entries[name]
+	parts := e.joined
+	if parts == nil {
+		parts = []entry{e}
+	}
+	data := make([]float32, e.count())
+	rest := data
+	for _, p := range parts {
+		n, err := toFloat32(rest, p.dtype, p.raw())
+		if err != nil {
+			return Tensor{}, fmt.Errorf("weights %s: tensor %q: %w", f.name, name, err)
+		}
+		rest = rest[n:]
 	}
 	return Tensor{Shape: slices.Clone(e.shape), Data: data}, nil
 }
 
 // Ints returns the values of an integer tensor in row-major order.
 func (f *File) Ints(name string) ([]int64, error) {
-	e, raw, err := f.raw(name)
-	if err != nil {
+	if err := f.wants(name); err != nil {
 		return nil, err
 	}
-	data, err := toInt64(e.dtype, raw)
+	e := f.entries[name]
+	data, err := toInt64(e.dtype, e.raw())
 	if err != nil {
 		return nil, fmt.Errorf("weights %s: tensor %q: %w", f.name, name, err)
 	}
@@ -141,10 +166,9 @@ func (f *File) Ints(name string) ([]int64, error) {
 
 // Close releases the mapping. Tensors read before stay valid.
 func (f *File) Close() error {
-	if f.content == nil {
+	if f.closed.Swap(true) {
 		return nil
 	}
-	f.content = nil
 	if err := f.unmap(); err != nil {
 		return fmt.Errorf("weights %s: %w", f.name, err)
 	}
@@ -153,20 +177,11 @@ func (f *File) Close() error {
 
 // wants returns an error unless the file is open and has the tensor.
 func (f *File) wants(name string) error {
-	if f.content == nil {
+	if f.closed.Load() {
 		return fmt.Errorf("weights %s: %w", f.name, fs.ErrClosed)
 	}
 	if _, ok := f.entries[name]; !ok {
 		return fmt.Errorf("weights %s: no tensor %q", f.name, name)
 	}
 	return nil
-}
-
-// raw returns the stored bytes of a tensor.
-func (f *File) raw(name string) (entry, []byte, error) {
-	if err := f.wants(name); err != nil {
-		return entry{}, nil, err
-	}
-	e := f.entries[name]
-	return e, f.content[e.begin:e.end], nil
 }

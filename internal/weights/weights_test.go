@@ -124,13 +124,16 @@ func TestBadFiles(t *testing.T) {
 	}{
 		{"empty", "empty", nil},
 		{"short", "too few", []byte("abc")},
-		{"html", "not a safetensors file", []byte("<!DOCTYPE html><html></html>")},
+		{"html", "a web page", []byte("<!DOCTYPE html><html></html>")},
+		{"lfs", "Git LFS pointer", []byte("version https://git-lfs.github.com/spec/v1\n")},
+		{"json", "JSON without a weight_map", []byte(`{"model_type": "clip"}`)},
+		{"tar", "a tar archive", append(make([]byte, 257), "ustar\x0000"...)},
 		{"long header", "claims 1125899906842624 bytes", long},
 		{"cut header", "truncated", cut[:30]},
 		{"cut data", "truncated", cut[:len(cut)-1]},
 		{"trailing", "belong to no tensor", append(slices.Clone(cut), 0)},
 		{"bad json", "bad safetensors header", raw(`{"x":`)},
-		{"not an object", "not a safetensors file", raw(`[1]`)},
+		{"not an object", "not weights", raw(`[1]`)},
 		{"deep", "bad safetensors header", raw(strings.Repeat(`{"x":`, 100000))},
 		{"type", "invalid DType", raw(`{"x":{"dtype":"F8","shape":[1],"data_offsets":[0,1]}}`, 0)},
 		{"negative", "shape", raw(tensor("[-1]", "[0,4]"), 0, 0, 0, 0)},
@@ -163,7 +166,7 @@ func TestBadFiles(t *testing.T) {
 	if _, err := Open(filepath.Join(dir, "absent")); err == nil || !strings.Contains(err.Error(), "no such file") {
 		t.Errorf("absent: %v", err)
 	}
-	if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+	if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), "a folder without weights") {
 		t.Errorf("folder: %v", err)
 	}
 }
