@@ -15,8 +15,8 @@ import (
 	"spotlighter/experiments/runfmt"
 )
 
-// binary is the program, built once, that the tests run as a user would.
-var binary string
+// program is the binary, built once, that the tests run as a user would.
+var program string
 
 func TestMain(m *testing.M) { os.Exit(build(m)) }
 
@@ -27,8 +27,8 @@ func build(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	binary = filepath.Join(dir, "spotlighter.exe")
-	if out, err := exec.Command("go", "build", "-o", binary, "spotlighter").CombinedOutput(); err != nil {
+	program = filepath.Join(dir, "spotlighter.exe")
+	if out, err := exec.Command("go", "build", "-o", program, "spotlighter").CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
 		return 1
 	}
@@ -50,7 +50,7 @@ type call struct {
 
 func start(t *testing.T, args ...string) *call {
 	t.Helper()
-	c := &call{Cmd: exec.Command(binary, args...), ended: make(chan struct{})}
+	c := &call{Cmd: exec.Command(program, args...), ended: make(chan struct{})}
 	c.Stdout, c.Stderr = &c.out, &c.stderr
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
