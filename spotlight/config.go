@@ -95,6 +95,11 @@ func (c Config) Validate() error {
 			return fmt.Errorf("spotlight.%s: %q is none of %s", e.key, e.got, strings.Join(e.want, ", "))
 		}
 	}
+	for i, l := range c.Blocks {
+		if l < 1 || slices.Contains(c.Blocks[:i], l) {
+			return fmt.Errorf("spotlight.blocks: %v, want different numbers from 1", c.Blocks)
+		}
+	}
 	switch {
 	case !c.SampleWise && !c.SemanticWise:
 		return fmt.Errorf("spotlight.sample_wise and spotlight.semantic_wise are both off: no score is left to rank the tokens by")
@@ -124,8 +129,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("spotlight.smooth: %g, want 0 (off) or above", c.Smooth)
 	case c.RereadBlocks < 0:
 		return fmt.Errorf("spotlight.reread_blocks: %d, want 0 (by the depth) or above", c.RereadBlocks)
-	case c.Tokens == "plain" && c.Read == "pool":
-		return fmt.Errorf("spotlight.read: pool needs tokens that sum to the feature, tokens: plain does not")
+	case c.Tokens != "contribution" && c.Read == "pool":
+		return fmt.Errorf("spotlight.read: pool needs tokens that sum to the feature, tokens: %s does not", c.Tokens)
 	case c.Select == "all" && c.Read == "pool":
 		return fmt.Errorf("spotlight.select: all keeps every token, read: pool would change nothing")
 	}

@@ -9,7 +9,8 @@ import (
 )
 
 // Model is the method's trainable part over a frozen encoder: at K = 5 kept
-// tokens and H = 8 heads 21 scalars, in general K + H + 8.
+// tokens and H = 8 heads 21 scalars, in general K + H + 8 (with one level K + H +
+// 7).
 type Model struct {
 	Config
 	scope *graph.Scope
@@ -51,7 +52,10 @@ func New(s *graph.Scope, c Config, e *vit.Encoder, tau float64, prototypes graph
 		m.kappa, m.gamma = v("kappa", math.Log(10)), v("gamma", 0)
 		m.headTemp = v("head_log_temp", -math.Log(float64(d/c.Heads))/2, c.Heads)
 	}
-	switch c.TRM {
+	if c.TRM == "scalars" && c.Bank == "frozen" {
+		m.TRM = "off" // it maps what was read in training: nothing
+	}
+	switch m.TRM {
 	case "scalars":
 		m.a, m.b = v("a", .3), v("b", 0)
 	case "linear":

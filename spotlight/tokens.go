@@ -74,15 +74,15 @@ func (f Features) Named() map[string]*Node {
 func Inputs(c Config, s *graph.Scope, v vit.Config, b int) Features {
 	n := v.Patches()
 	f := Features{
-		Image:     s.Input("image", graph.Float32, b, v.Embed),
-		Tokens:    s.Input("tokens", graph.Float32, b, n, v.Embed),
-		Attention: s.Input("attention", graph.Float32, b, n),
+		Image:     s.Input("image", s.Dtype(), b, v.Embed),
+		Tokens:    s.Input("tokens", s.Dtype(), b, n, v.Embed),
+		Attention: s.Input("attention", s.Dtype(), b, n),
 	}
 	if c.Read == "reread" {
-		f.Class = s.Input("class", graph.Float32, b, v.Width)
+		f.Class = s.Input("class", s.Dtype(), b, v.Width)
 		for i := range c.rereadBlocks(v.Layers) {
-			f.Keys = append(f.Keys, s.Input(fmt.Sprintf("keys.%d", i), graph.Float32, b, v.Heads, n, v.Width/v.Heads))
-			f.Values = append(f.Values, s.Input(fmt.Sprintf("values.%d", i), graph.Float32, b, v.Heads, n, v.Width/v.Heads))
+			f.Keys = append(f.Keys, s.Input(fmt.Sprintf("keys.%d", i), s.Dtype(), b, v.Heads, n, v.Width/v.Heads))
+			f.Values = append(f.Values, s.Input(fmt.Sprintf("values.%d", i), s.Dtype(), b, v.Heads, n, v.Width/v.Heads))
 		}
 	}
 	return f
