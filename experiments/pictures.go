@@ -93,7 +93,7 @@ func openFiles(name string, d Data) (*Benchmark, error) {
 	if _, err := os.Stat(d.Root); err != nil {
 		return nil, fmt.Errorf("data.root: %w", err)
 	}
-	set, err := datasets.Open(name, d.Root)
+	set, err := datasets.Open(name, d.Root, 1)
 	if err != nil {
 		return nil, err
 	}

@@ -37,7 +37,7 @@ func writeTree(t *testing.T, split string) string {
 func TestOpen(t *testing.T) {
 	root := writeTree(t, `{"train": [["b/0.jpg", 1, "b_2"], ["a/0.jpg", 0, "a"]],
 		"val": [["a/1.jpg", 0, "a"]], "test": [["a/1.jpg", 0, "a"], ["b/1.jpg", 1, "b_2"]]}`)
-	got, err := Open("caltech101", root)
+	got, err := Open("caltech101", root, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,15 +45,17 @@ func TestOpen(t *testing.T) {
 		return Item{filepath.Join(root, "caltech-101/101_ObjectCategories", path), label}
 	}
 	want := &Dataset{
-		Name: "caltech101", Classes: []string{"a", "b_2"},
+		Name: "caltech101", Folder: filepath.Join(root, "caltech-101"), Classes: []string{"a", "b_2"},
 		Train: []Item{at("b/0.jpg", 1), at("a/0.jpg", 0)},
 		Val:   []Item{at("a/1.jpg", 0)},
 		Test:  []Item{at("a/1.jpg", 0), at("b/1.jpg", 1)},
+
+		lister: filepath.Join(root, "caltech-101/split_zhou_Caltech101.json"),
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
-	base, novel := got.BaseNovel()
+	base, novel := halves(t, got)
 	if !reflect.DeepEqual(base.Classes, []string{"a"}) || !reflect.DeepEqual(base.Train, []Item{at("a/0.jpg", 0)}) {
 		t.Errorf("base %v", base)
 	}
@@ -84,7 +86,7 @@ func TestOpenErrors(t *testing.T) {
 		"class name of label 0 is empty":    `{"train": [["a/0.jpg", 0, ""]` + rest,
 		"is not a file":                     `{"train": [["a", 0, "a"], ["b/0.jpg", 1, "b"]` + rest,
 	} {
-		_, err := Open("caltech101", writeTree(t, split))
+		_, err := Open("caltech101", writeTree(t, split), 1)
 		if err == nil {
 			t.Errorf("%s: opened", want)
 			continue
@@ -96,21 +98,21 @@ func TestOpenErrors(t *testing.T) {
 	}
 
 	root := t.TempDir()
-	if _, err := Open("caltech101", root); err == nil || !strings.Contains(err.Error(), filepath.Join(root, "caltech-101")) {
+	if _, err := Open("caltech101", root, 1); err == nil || !strings.Contains(err.Error(), filepath.Join(root, "caltech-101")) {
 		t.Errorf("missing folder: %v", err)
 	}
 	root = writeTree(t, "{}")
 	os.Remove(filepath.Join(root, "caltech-101/split_zhou_Caltech101.json"))
-	if _, err := Open("caltech101", root); err == nil || !strings.Contains(err.Error(), "no split file") {
+	if _, err := Open("caltech101", root, 1); err == nil || !strings.Contains(err.Error(), "too few to be split") {
 		t.Errorf("missing split file: %v", err)
 	}
-	if _, err := Open("caltech", root); err == nil || !strings.Contains(err.Error(), "caltech101") {
+	if _, err := Open("caltech", root, 1); err == nil || !strings.Contains(err.Error(), "caltech101") {
 		t.Errorf("unknown name: %v", err)
 	}
 }
 
 func TestCaltech101(t *testing.T) {
-	d, err := OpenCaltech101(shared.Path(t, "data"))
+	d, err := Open("caltech101", shared.Path(t, "data"), 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +123,7 @@ func TestCaltech101(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	base, novel := few.BaseNovel()
+	base, novel := halves(t, few)
 	if n := [4]int{len(few.Train), len(few.Val), len(base.Train), len(novel.Train)}; n != [4]int{1600, 400, 800, 800} {
 		t.Errorf("few-shot sizes %v", n)
 	}

@@ -1,7 +1,10 @@
 package datasets
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"path/filepath"
 
 	"spotlighter/internal/pyrandom"
 )
@@ -13,59 +16,48 @@ const valShots = 4
 // images a class, the very images and the order that CoOp and Dassl pick for
 // that seed: one generator samples each class of the training part, in order
 // of first appearance, then each class of the validation part. A class with
-// fewer images is taken whole. The test part stays.
+// fewer images is taken whole, none of them twice; a note says so. The test part
+// stays. If an earlier run of the published code left its images in
+// split_fewshot/shot_N-seed_S.pkl, they are taken from there, as it does itself.
 func (d *Dataset) FewShot(shots, seed int) (*Dataset, error) {
-	if shots < 1 || seed < 0 {
+	switch {
+	case shots < 1 || seed < 0:
 		return nil, fmt.Errorf("data set %s: %d shots with seed %d, wanted at least 1 and 0", d.Name, shots, seed)
+	case len(d.Train) == 0:
+		return nil, fmt.Errorf("data set %s is for testing only: it has no training images", d.Name)
 	}
 	few := *d
+	file := filepath.Join(d.Folder, "split_fewshot", fmt.Sprintf("shot_%d-seed_%d.pkl", shots, seed))
+	err := few.takeFrom(file)
+	if err == nil {
+		few.Notes = append(few.Notes[:len(few.Notes):len(few.Notes)], "few-shot images from "+file)
+		return &few, nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("data set %s: %w", d.Name, err)
+	}
 	r := pyrandom.New(uint64(seed))
-	few.Train = sampleClasses(r, d.Train, shots)
-	few.Val = sampleClasses(r, d.Val, min(shots, valShots))
+	var short []int
+	few.Train, short = sampleClasses(r, d.Train, shots)
+	few.Val, _ = sampleClasses(r, d.Val, min(shots, valShots))
+	if len(short) > 0 {
+		few.Notes = append(few.Notes[:len(few.Notes):len(few.Notes)], fmt.Sprintf(
+			"%d of %d classes have fewer than %d training images and are taken whole, such as %q",
+			len(short), len(d.Classes), shots, d.Classes[short[0]]))
+	}
 	return &few, nil
 }
 
-func sampleClasses(r *pyrandom.Random, items []Item, shots int) []Item {
-	byLabel := make(map[int][]Item)
-	var order []int
-	for _, item := range items {
-		if byLabel[item.Label] == nil {
-			order = append(order, item.Label)
-		}
-		byLabel[item.Label] = append(byLabel[item.Label], item)
-	}
-	var out []Item
+// sampleClasses samples each class; short are the labels of those that have too
+// few images, for which the generator is not touched.
+func sampleClasses(r *pyrandom.Random, items []Item, shots int) (out []Item, short []int) {
+	byLabel, order := group(items)
 	for _, label := range order {
 		picked, err := pyrandom.Sample(r, byLabel[label], shots)
-		if err != nil { // too few: all, and the generator is not touched
-			picked = byLabel[label]
+		if err != nil {
+			picked, short = byLabel[label], append(short, label)
 		}
 		out = append(out, picked...)
 	}
-	return out
-}
-
-// BaseNovel splits the classes of all three parts: base is the first half, the
-// middle one included if their number is odd, novel is the rest, relabelled
-// from 0. Items keep their order.
-func (d *Dataset) BaseNovel() (base, novel *Dataset) {
-	half := (len(d.Classes) + 1) / 2
-	return d.classes(0, half), d.classes(half, len(d.Classes))
-}
-
-// classes returns the part with labels from lo to hi-1.
-func (d *Dataset) classes(lo, hi int) *Dataset {
-	keep := func(items []Item) []Item {
-		var out []Item
-		for _, item := range items {
-			if item.Label >= lo && item.Label < hi {
-				out = append(out, Item{Path: item.Path, Label: item.Label - lo})
-			}
-		}
-		return out
-	}
-	return &Dataset{
-		Name: d.Name, Classes: d.Classes[lo:hi:hi],
-		Train: keep(d.Train), Val: keep(d.Val), Test: keep(d.Test),
-	}
+	return out, short
 }

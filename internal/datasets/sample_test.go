@@ -63,7 +63,7 @@ func TestFewShotDTD(t *testing.T) {
 				t.Errorf("seed %d: %s differs", seed, name)
 			}
 		}
-		base, novel := few.BaseNovel()
+		base, novel := halves(t, few)
 		for name, c := range map[string]struct {
 			got  *Dataset
 			want subset
@@ -108,19 +108,46 @@ func TestFewShot(t *testing.T) {
 	if !reflect.DeepEqual(few.Train, want) {
 		t.Errorf("got %v, want %v", few.Train, want)
 	}
+	if want := []string{`1 of 2 classes have fewer than 4 training images and are taken whole, such as "b"`}; !reflect.DeepEqual(few.Notes, want) {
+		t.Errorf("notes %q, want %q", few.Notes, want)
+	}
 	if len(d.Train) != 26 {
 		t.Error("sampling changed the data set")
+	}
+	if _, err := (&Dataset{Name: "imagenet_a"}).FewShot(4, 1); err == nil || !strings.Contains(err.Error(), "no training images") {
+		t.Errorf("a test set: %v", err)
 	}
 	if _, err := d.FewShot(0, 1); err == nil || !strings.Contains(err.Error(), "0 shots") {
 		t.Errorf("no shots: %v", err)
 	}
 }
 
-// TestBaseNovelOdd gives the middle class to the base.
-func TestBaseNovelOdd(t *testing.T) {
-	d := &Dataset{Classes: []string{"a", "b", "c"}, Test: []Item{{"z", 2}, {"y", 1}, {"x", 0}}}
-	base, novel := d.BaseNovel()
+// TestSubsetOdd gives the middle class to the base.
+func TestSubsetOdd(t *testing.T) {
+	d := &Dataset{Classes: []string{"a", "b", "c"}, ImageNet: []int{4, 5, 9}, Test: []Item{{"z", 2}, {"y", 1}, {"x", 0}}}
+	base, novel := halves(t, d)
 	if !reflect.DeepEqual(base.Test, []Item{{"y", 1}, {"x", 0}}) || !reflect.DeepEqual(novel.Test, []Item{{"z", 0}}) {
 		t.Errorf("base %v, novel %v", base.Test, novel.Test)
 	}
+	if !reflect.DeepEqual(novel.ImageNet, []int{9}) {
+		t.Errorf("ImageNet's labels %v", novel.ImageNet)
+	}
+	if all, err := d.Subset(All); err != nil || all != d {
+		t.Errorf("all: %v, %v", all, err)
+	}
+	if _, err := d.Subset("novel"); err == nil || !strings.Contains(err.Error(), "all, base or new") {
+		t.Errorf("unknown subset: %v", err)
+	}
+}
+
+func halves(t *testing.T, d *Dataset) (base, novel *Dataset) {
+	t.Helper()
+	base, err := d.Subset(Base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if novel, err = d.Subset(New); err != nil {
+		t.Fatal(err)
+	}
+	return base, novel
 }
