@@ -1,0 +1,41 @@
+package release
+
+import "spotlighter/layers"
+
+// The weights of the loss.
+const (
+	balance = 50 // divides the cross-entropies of the selected rows
+	pull    = 20 // multiplies the distances of the memory's outputs from their inputs
+)
+
+// Losses are the parts of the training loss.
+type Losses struct {
+	Global        *Node // cross-entropy of the mixed logits
+	All, Top, Low *Node // of the selected rows
+	Text, Image   *Node // mean |r/|r| - t| and |out/|out| - g| over the elements
+	Total         *Node
+}
+
+// losses adds up what is minimised, for labels [B].
+func losses(o Output, t, g, labels *Node) Losses {
+	l := Losses{
+		Global: layers.CrossEntropy(o.Logits, labels),
+		All:    rowsCrossEntropy(o.AllLogits, labels), Top: rowsCrossEntropy(o.TopLogits, labels), Low: rowsCrossEntropy(o.LowLogits, labels),
+		Text: distance(o.Text, t), Image: distance(o.Image, g),
+	}
+	local := layers.Add(layers.Add(l.All, l.Top), l.Low)
+	pulls := layers.Add(l.Text, l.Image)
+	l.Total = layers.Add(layers.Add(l.Global, layers.Scale(local, 1./balance)), layers.Scale(pulls, pull))
+	return l
+}
+
+// rowsCrossEntropy is the mean cross-entropy of rows [B, n, C], each of which has
+// its image's label.
+func rowsCrossEntropy(logits, labels *Node) *Node {
+	b := shape(logits)[0]
+	perImage := layers.Mean(layers.LogSoftmax(logits), 1) // [B, C]
+	return layers.Scale(layers.MeanAll(layers.Gather(perImage, layers.Reshape(labels, b, 1))), -1)
+}
+
+// distance is the mean absolute difference of x, normalised, from unit rows.
+func distance(x, to *Node) *Node { return layers.MeanAll(layers.Abs(layers.Sub(unit(x), to))) }
