@@ -35,7 +35,7 @@ func TestCheckSumFindsAWrongSum(t *testing.T) {
 		t.Errorf("a right sum is refused: %v", err)
 	}
 	for name, terms := range map[string][]*Node{
-		"other": {a, b}, "other first": {a, right[1]}, "one more": {right[0], right[1], c}, "one less": {right[0]}, "sum of another": {b, c, a},
+		"other": {a, b}, "other first": {a, right[1]}, "other last": {right[0], b}, "one more": {right[0], right[1], c}, "one less": {right[0]}, "sum of another": {b, c, a},
 	} {
 		if err := checkSum(s.graph, x, terms); err == nil || !strings.Contains(err.Error(), "hash") {
 			t.Errorf("%s: error is %v", name, err)

@@ -128,8 +128,8 @@ func (c Case) differences(t *testing.T, b *built, exact result) {
 		places = places[:min(len(places), coordinates)]
 		var got, want []float64
 		for _, k := range places {
+			const h = 1e-5
 			at := x[k]
-			h := 1e-5 * max(1, math.Abs(at))
 			x[k] = at + h
 			up, hi := value(), x[k]
 			x[k] = at - h
