@@ -1,0 +1,147 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"spotlighter/experiments/runfmt"
+	"spotlighter/results"
+)
+
+// quick is the quickstart cut down to seconds.
+func quick(out string, args ...string) []string {
+	return append([]string{"quickstart", "out=" + out, "dataset=[clutter, fog]", "seed=[1, 2]", "data.classes=4",
+		"data.test_per_class=4", "shots=2", "train.epochs=2", "train.batch=4", "train.views=1"}, args...)
+}
+
+// The table and its JSON say the same numbers; progress stays out of them.
+func TestTableAndJSON(t *testing.T) {
+	out := t.TempDir()
+	first := mustRun(t, quick(out, "--json")...)
+	if n := strings.Count(first.stderr, "\n"); n != 16 || !strings.HasPrefix(first.stderr, "[ 1/16] clip clutter seed 1  base ") {
+		t.Errorf("progress has %d lines, want one a run:\n%s", n, first.stderr)
+	}
+	var table results.Table
+	if err := json.Unmarshal([]byte(first.out), &table); err != nil {
+		t.Fatalf("%v:\n%s", err, first.out)
+	}
+	if len(table.Rows) != 8 || len(table.Average) != 4 || len(table.Seeds) != 2 || table.Baseline != "coop" {
+		t.Errorf("%d rows, %d averages, seeds %v, baseline %s", len(table.Rows), len(table.Average), table.Seeds, table.Baseline)
+	}
+
+	second := mustRun(t, quick(out, "--quiet")...)
+	if second.stderr != "" {
+		t.Errorf("--quiet says %q", second.stderr)
+	}
+	lines := strings.Split(second.out, "\n")
+	find := func(title string, r results.Row) {
+		in := false
+		for _, l := range lines {
+			in = in && l != "" || l == title
+			if f := strings.Fields(l); !in || len(f) == 0 || f[0] != r.Method {
+				continue
+			}
+			for _, s := range []results.Stat{r.Base, r.Novel, r.HM} {
+				if want := fmt.Sprintf(" %.1f ±%.1f", s.Mean, s.Std); !strings.Contains(l, want) {
+					t.Errorf("%s: %q lacks%s", title, l, want)
+				}
+			}
+			if rest := r.TrainableScalars - r.PromptScalars; rest > 0 && !strings.Contains(l, fmt.Sprintf("%d+%d", r.PromptScalars, rest)) {
+				t.Errorf("%s: %q lacks %d+%d scalars", title, l, r.PromptScalars, rest)
+			}
+			return
+		}
+		t.Errorf("no row %s of %s in\n%s", r.Method, title, second.out)
+	}
+	for _, r := range table.Rows {
+		find(r.Dataset, r)
+	}
+	for _, r := range table.Average {
+		find("average of 2", r)
+	}
+	for _, want := range []string{"\nruns: " + out + "\n", "\nkept tokens: " + filepath.Join(out, "quickstart.png") + "\n"} {
+		if !strings.Contains(second.out, want) {
+			t.Errorf("table lacks %q", want)
+		}
+	}
+	if png := read(t, out, "quickstart.png"); !strings.HasPrefix(string(png), "\x89PNG\r\n") {
+		t.Errorf("quickstart.png starts with %.8q", png)
+	}
+	tidy(t, out)
+}
+
+// A method's scalars are K + H + 8 beside the prompt's: 21 by default.
+func TestParams(t *testing.T) {
+	for _, test := range []struct {
+		keep, heads, want int
+	}{{5, 8, 21}, {7, 4, 19}} {
+		o := mustRun(t, "params", config, "method=[coop, coop+spotlighter]", "spotlight.window=3",
+			fmt.Sprintf("spotlight.keep=%d", test.keep), fmt.Sprintf("spotlight.heads=%d", test.heads))
+		var totals []int
+		sum := 0
+		for line := range strings.Lines(o.out) {
+			var name, shape string
+			var tensors, n int
+			if _, err := fmt.Sscanf(line, " total %d tensors %d", &tensors, &n); err == nil {
+				if n != sum {
+					t.Errorf("total %d, the rows sum to %d", n, sum)
+				}
+				totals, sum = append(totals, n), 0
+			} else if _, err := fmt.Sscanf(line, "%s %s", &name, &shape); err == nil && strings.HasPrefix(shape, "[") {
+				f := strings.Fields(line)
+				if _, err := fmt.Sscan(f[len(f)-1], &n); err != nil {
+					t.Fatal(err)
+				}
+				sum += n
+			}
+		}
+		if len(totals) != 2 || totals[0] != 4*128 || totals[1]-totals[0] != test.want {
+			t.Errorf("keep %d, heads %d: totals %v, want 512 and %d more:\n%s", test.keep, test.heads, totals, test.want, o.out)
+		}
+	}
+}
+
+// Every committed experiment can be opened, and the debug one runs as it says.
+func TestExperimentFiles(t *testing.T) {
+	paths, err := filepath.Glob("../../experiments/*.yaml")
+	if err != nil || len(paths) < 3 {
+		t.Fatalf("%v %v", paths, err)
+	}
+	for _, p := range paths {
+		if o := mustRun(t, "params", p); !strings.Contains(o.out, "total  ") {
+			t.Errorf("%s: %s", p, o.out)
+		}
+	}
+	out := t.TempDir()
+	if o := mustRun(t, small(out)...); !strings.Contains(o.out, "base-to-novel; mean ± standard deviation over 1 seed") {
+		t.Errorf("%s", o.out)
+	}
+	mustRun(t, "help", "run")
+}
+
+// A table that cannot be written is an error, not a success without words.
+func TestFullStdout(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip("this system has no /dev/full")
+	}
+	defer full.Close()
+	out := t.TempDir()
+	for _, flag := range []string{"--json", "--quiet"} {
+		cmd := exec.Command(program, small(out, flag, "method=clip")...)
+		cmd.Stdout = full
+		var stderr strings.Builder
+		cmd.Stderr = &stderr
+		if err := cmd.Run(); err == nil || cmd.ProcessState.ExitCode() != 1 || !strings.HasSuffix(stderr.String(), "no space left on device\n") {
+			t.Errorf("%s: %v, %s", flag, err, stderr.String())
+		}
+		if !exists(folder(t, out, "clip"), runfmt.ResultFile) {
+			t.Error("the run itself was well and has no result")
+		}
+	}
+}
