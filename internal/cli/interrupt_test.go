@@ -170,17 +170,3 @@ func (c *call) writes(t *testing.T, out, name string) {
 		return err == nil && len(paths) > 0
 	})
 }
-
-// names is the names of what is in dir, in order.
-func names(t *testing.T, dir string) []string {
-	t.Helper()
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var list []string
-	for _, e := range entries {
-		list = append(list, e.Name())
-	}
-	return list
-}

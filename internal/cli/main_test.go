@@ -208,3 +208,17 @@ func tidy(t *testing.T, dir string) {
 		t.Error(err)
 	}
 }
+
+// names is the names of what is in dir, in order.
+func names(t *testing.T, dir string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []string
+	for _, e := range entries {
+		list = append(list, e.Name())
+	}
+	return list
+}
