@@ -166,7 +166,7 @@ func opOf(n *Node) (Op, string, error) {
 	}
 }
 
-// arena hands out pieces of one block of memory by first fit.
+// arena hands out pieces of one block of memory by best fit.
 type arena struct {
 	size int
 	free []piece // by offset, never touching
