@@ -10,8 +10,7 @@ import (
 
 	"spotlighter/graph"
 	"spotlighter/graph/cpu"
-	"spotlighter/internal/shared"
-	"spotlighter/internal/weights"
+	"spotlighter/internal/fixture"
 	"spotlighter/layers"
 	"spotlighter/optim"
 	"spotlighter/textenc"
@@ -29,10 +28,10 @@ var cases = []struct {
 	{"blocks12_reread2", []int{1, 2}, 2},
 }
 
-type fixture struct {
+type reference struct {
 	t   *testing.T
-	ref *weights.File
-	in  *weights.File
+	ref fixture.File
+	in  fixture.File
 	cfg Config
 	// frozen CLIP
 	base        *graph.Store
@@ -47,20 +46,12 @@ type fixture struct {
 	batch, ctxN int
 }
 
-func load(t *testing.T, file string, blocks []int, reread int, dtype graph.Dtype) *fixture {
-	open := func(elem ...string) *weights.File {
-		f, err := weights.Open(shared.Path(t, elem...))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { f.Close() })
-		return f
-	}
-	x := &fixture{t: t, dtype: dtype, pool: cpu.NewPool(2), cfg: Default(), batch: 6, classes: 5, ctxN: 4}
+func load(t *testing.T, file string, blocks []int, reread int, dtype graph.Dtype) *reference {
+	x := &reference{t: t, dtype: dtype, pool: cpu.NewPool(2), cfg: Default(), batch: 6, classes: 5, ctxN: 4}
 	x.cfg.Blocks, x.cfg.RereadBlocks, x.cfg.Window = blocks, reread, 3
-	x.ref = open("fixtures", "paper", file+".safetensors")
-	x.in = open("fixtures", "release", "inputs.safetensors")
-	clip := open("fixtures", "release", "tiny_clip.safetensors")
+	x.ref = fixture.Open(t, "fixtures", "paper", file+".safetensors")
+	x.in = fixture.Open(t, "fixtures", "release", "inputs.safetensors")
+	clip := fixture.Open(t, "fixtures", "release", "tiny_clip.safetensors")
 	x.vision = vit.Config{ImageSize: 32, PatchSize: 8, Width: 128, Layers: 2, Heads: 2, Embed: 64}
 	x.text = textenc.Config{Vocabulary: 49408, Context: 77, Width: 64, Layers: 2, Heads: 1, Embed: 64}
 	x.base = graph.NewStore(nil)
@@ -71,80 +62,30 @@ func load(t *testing.T, file string, blocks []int, reread int, dtype graph.Dtype
 	values := map[string]graph.Tensor{}
 	for _, n := range clip.Names() {
 		if n == "logit_scale" {
-			x.tau = math.Exp(float64(x.read(clip, n).F32[0]))
+			x.tau = math.Exp(float64(clip.Tensor(n).F32[0]))
 		} else {
-			values[n] = x.read(clip, n)
+			values[n] = clip.Tensor(n)
 		}
 	}
 	if err := x.base.Load(values); err != nil {
 		t.Fatal(err)
 	}
-	ids, err := x.in.Ints("token_ids")
-	if err != nil {
-		t.Fatal(err)
-	}
+	ids := x.in.Ints("token_ids").Int
 	rows := make([][]int, x.classes)
 	for c := range rows {
-		for _, id := range ids[c*77 : (c+1)*77] {
-			rows[c] = append(rows[c], int(id))
-			if id == 49407 {
-				break
-			}
-		}
+		row := ids[c*77 : (c+1)*77]
+		rows[c] = row[:slices.Index(row, textenc.EOT)+1]
 	}
-	x.prompts, _ = textenc.NewPrompts(rows, 77)
-	labels, _ := x.in.Ints("labels")
-	x.labels = graph.NewTensor(graph.Int, x.batch)
-	for i, y := range labels {
-		x.labels.Int[i] = int(y)
+	var err error
+	if x.prompts, err = textenc.NewPrompts(rows, 77); err != nil {
+		t.Fatal(err)
 	}
+	x.labels = x.in.Ints("labels")
 	return x
 }
 
-func (x *fixture) read(f *weights.File, name string) graph.Tensor {
-	x.t.Helper()
-	t, err := f.Tensor(name)
-	if err != nil {
-		x.t.Fatal(err)
-	}
-	return graph.Floats(t.Data, t.Shape...)
-}
-
-// want compares a value with the reference's.
-func (x *fixture) want(name string, got graph.Tensor, tol float64) {
-	x.t.Helper()
-	want := x.read(x.ref, name)
-	if got.Len() != want.Len() {
-		x.t.Errorf("%s: %v, want %v", name, got.Shape, want.Shape)
-		return
-	}
-	got = got.Convert(graph.Float64)
-	var scale, worst float64
-	for _, w := range want.F32 {
-		scale = max(scale, math.Abs(float64(w)))
-	}
-	for i, w := range want.F32 {
-		worst = max(worst, math.Abs(got.F64[i]-float64(w)))
-	}
-	if !(worst <= tol*scale+1e-9) {
-		x.t.Errorf("%s: off by %.2g, %.2g of its size %.3g", name, worst, worst/scale, scale)
-	}
-}
-
-func (x *fixture) ints(name string) []int {
-	v, err := x.ref.Ints(name)
-	if err != nil {
-		x.t.Fatal(err)
-	}
-	out := make([]int, len(v))
-	for i := range v {
-		out[i] = int(v[i])
-	}
-	return out
-}
-
 // training builds the whole step over a store.
-func (x *fixture) training(store *graph.Store, start graph.Tensor) (run func() *graph.Program) {
+func (x *reference) training(store *graph.Store, start graph.Tensor) (run func() *graph.Program) {
 	x.t.Helper()
 	s := graph.New(store, x.dtype)
 	frozen := layers.Weights{Kind: graph.Frozen}
@@ -153,7 +94,7 @@ func (x *fixture) training(store *graph.Store, start graph.Tensor) (run func() *
 	images, labels, lr := s.Input("images", x.dtype, x.batch, 3, 32, 32), s.Input("labels", graph.Int, x.batch), s.Input("lr", x.dtype)
 	pass := enc.Forward(images)
 	f := Encode(x.cfg, enc, pass)
-	ctx := s.Sub("prompt").Var("context", graph.Trainable, graph.Values(x.read(x.in, "param.prompt_learner.ctx").F32), x.ctxN, 64)
+	ctx := s.Sub("prompt").Var("context", graph.Trainable, graph.Values(x.in.Tensor("param.prompt_learner.ctx").F32), x.ctxN, 64)
 	emb := textenc.Learned(txt.Embed(s.Const(x.prompts.IDTensor())), ctx)
 	raw := txt.Forward(emb, s.Const(x.prompts.EOTTensor())).Feature
 	m := New(s, x.cfg, enc, x.tau, start)
@@ -194,7 +135,7 @@ func (x *fixture) training(store *graph.Store, start graph.Tensor) (run func() *
 	if err != nil {
 		x.t.Fatal(err)
 	}
-	feeds := map[string]graph.Tensor{"images": x.read(x.in, "images"), "labels": x.labels, "lr": graph.Floats([]float32{.002})}
+	feeds := map[string]graph.Tensor{"images": x.in.Tensor("images"), "labels": x.labels, "lr": graph.Floats([]float32{.002})}
 	return func() *graph.Program {
 		x.t.Helper()
 		if err := p.Run(context.Background(), feeds); err != nil {
@@ -225,17 +166,17 @@ func TestReference(t *testing.T) {
 	}
 }
 
-func (x *fixture) start(tol float64) {
-	p := x.training(graph.NewStore(x.base), x.read(x.ref, "bank_start"))()
+func (x *reference) start(tol float64) {
+	p := x.training(graph.NewStore(x.base), x.ref.Tensor("bank_start"))()
 	for _, n := range []string{"image_raw", "contribution", "cls_row_at_reread", "text_raw", "keys.0", "values.0"} {
-		x.want(n, p.Output(n), tol)
+		x.ref.Near(n, p.Output(n), tol)
 	}
-	if got, want := p.Output("index").Int, x.ints("start.index"); !slices.Equal(got, want) {
+	if got, want := p.Output("index").Int, x.ref.Ints("start.index").Int; !slices.Equal(got, want) {
 		x.t.Errorf("start: kept tokens %v, want %v", got, want)
 	}
 	for _, n := range []string{"belief", "s1", "s2", "score", "kept_score", "kept_token", "level_weight", "bias", "reread", "matched", "irm", "rep", "text_rep",
 		"logits_plain", "logits_global", "logits_local", "logits", "loss.plain", "loss.prediction", "loss.total", "image"} {
-		x.want("start."+n, p.Output(n), tol)
+		x.ref.Near("start."+n, p.Output(n), tol)
 	}
 	for _, v := range p.Output("class_reading").Convert(graph.Float64).F64 {
 		if v != 0 {
@@ -249,49 +190,49 @@ var params = []string{"theta", "rho", "kappa", "omega", "head_log_temp", "gamma"
 
 // point checks the numbers away from the start, where every scalar has a
 // gradient, and five training steps from there.
-func (x *fixture) point(tol float64) {
+func (x *reference) point(tol float64) {
 	store := graph.NewStore(x.base)
-	run := x.training(store, x.read(x.ref, "bank_start"))
+	run := x.training(store, x.ref.Tensor("bank_start"))
 	set := func(name string, t graph.Tensor) {
 		v := store.Find(name)
 		copy(v.Value.F32, t.F32)
 		copy(v.Value.F64, t.Convert(graph.Float64).F64)
 	}
 	for _, n := range params {
-		set("spotlight."+n, x.read(x.ref, "point.param."+n))
+		set("spotlight."+n, x.ref.Tensor("point.param."+n))
 	}
-	set("prompt.context", x.read(x.ref, "point.param.ctx"))
-	set("spotlight.bank", x.read(x.ref, "point.bank"))
-	set("spotlight.reading", x.read(x.ref, "point.h"))
+	set("prompt.context", x.ref.Tensor("point.param.ctx"))
+	set("spotlight.bank", x.ref.Tensor("point.bank"))
+	set("spotlight.reading", x.ref.Tensor("point.h"))
 	seen := graph.NewTensor(graph.Float32, x.classes)
-	for i, v := range x.ints("point.seen") {
+	for i, v := range x.ref.Ints("point.seen").Int {
 		seen.F32[i] = float32(v)
 	}
 	set("spotlight.seen", seen)
 	for step := 1; step <= 5; step++ {
 		p := run()
-		if got, want := p.Output("index").Int, x.ints(fmt.Sprintf("step%d.index", step)); !slices.Equal(got, want) {
+		if got, want := p.Output("index").Int, x.ref.Ints(fmt.Sprintf("step%d.index", step)).Int; !slices.Equal(got, want) {
 			x.t.Errorf("step %d: kept tokens %v, want %v", step, got, want)
 		}
-		x.want(fmt.Sprintf("step%d.loss", step), p.Output("loss.total"), tol)
+		x.ref.Near(fmt.Sprintf("step%d.loss", step), p.Output("loss.total"), tol)
 		if step > 1 {
 			continue
 		}
 		for _, n := range []string{"belief", "s1", "s2", "score", "kept_score", "kept_token", "level_weight", "bias", "reread", "matched", "irm", "rep",
 			"class_reading", "text_rep", "logits_plain", "logits_global", "logits_local", "logits", "loss.plain", "loss.prediction", "loss.total"} {
-			x.want("point."+n, p.Output(n), tol)
+			x.ref.Near("point."+n, p.Output(n), tol)
 		}
 		for _, n := range params {
-			x.want("point.grad."+n, p.Output("grad."+n), tol)
+			x.ref.Near("point.grad."+n, p.Output("grad."+n), tol)
 		}
-		x.want("point.grad.ctx", p.Output("grad.context"), tol)
-		x.want("point.bank_after", store.Find("spotlight.bank").Value, tol)
-		x.want("point.h_after", store.Find("spotlight.reading").Value, tol)
+		x.ref.Near("point.grad.ctx", p.Output("grad.context"), tol)
+		x.ref.Near("point.bank_after", store.Find("spotlight.bank").Value, tol)
+		x.ref.Near("point.h_after", store.Find("spotlight.reading").Value, tol)
 	}
 	for _, n := range params {
-		x.want("step5.param."+n, store.Find("spotlight."+n).Value, tol)
+		x.ref.Near("step5.param."+n, store.Find("spotlight."+n).Value, tol)
 	}
-	x.want("step5.param.ctx", store.Find("prompt.context").Value, tol)
-	x.want("step5.bank", store.Find("spotlight.bank").Value, tol)
-	x.want("step5.h", store.Find("spotlight.reading").Value, tol)
+	x.ref.Near("step5.param.ctx", store.Find("prompt.context").Value, tol)
+	x.ref.Near("step5.bank", store.Find("spotlight.bank").Value, tol)
+	x.ref.Near("step5.h", store.Find("spotlight.reading").Value, tol)
 }
