@@ -85,7 +85,7 @@ func (l *Lab) work(ctx context.Context, c Config, run *Run, say Progress) (res r
 func options(c Config) methods.Options {
 	return methods.Options{
 		ContextWords: c.Train.Context, Momentum: c.Train.Momentum, WeightDecay: c.Train.WeightDecay,
-		ScalarLR: c.Train.ScalarLR, Spotlight: c.Spotlight,
+		ScalarLR: c.Train.ScalarLR, Seed: uint64(c.Seed[0]), Spotlight: c.Spotlight,
 	}
 }
 
@@ -147,10 +147,10 @@ func (l *Lab) score(ctx context.Context, c Config, run *Run, m methods.Method, v
 	if err != nil {
 		return err
 	}
-	// Novel classes have no state of their own: only what is learned carries over.
+	// Novel classes have no state of their own.
 	var learned []*graph.Variable
 	for _, v := range vars {
-		if v.Kind == graph.Trainable {
+		if methods.CarriesOver(v, c.Spotlight) {
 			learned = append(learned, v)
 		}
 	}
@@ -159,7 +159,7 @@ func (l *Lab) score(ctx context.Context, c Config, run *Run, m methods.Method, v
 		return err
 	}
 	enc := l.plain
-	if methods.KeepsTokens(c.Method[0]) {
+	if methods.KeepsTokens(c.Method[0], c.Spotlight) {
 		enc = l.full
 	}
 	encode, err := enc.speed(ctx, l.bench.Test)

@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"spotlighter/spotlight"
 )
 
 // Methods are the rows of the table that this program can fill.
@@ -40,6 +42,8 @@ func (c Config) Validate() error {
 		atLeast("threads", c.Threads, 0),
 		oneOf("cache", c.Cache, []string{"auto", "memory", "off"}),
 		c.Spotlight.Validate(),
+		check(c.Spotlight.Variant != spotlight.Release || !slices.Contains(c.Method, "clip+spotlighter"),
+			"method: clip+spotlighter learns nothing, spotlight.variant %s works by learning alone", spotlight.Release),
 	)
 }
 

@@ -4,11 +4,17 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"spotlighter/spotlight/release"
 )
 
 // Config chooses, stage by stage, what the method does. The zero value is not
 // usable: start from Default. Every key is an ablation.
 type Config struct {
+	// Variant is Paper, the method of all keys below but Release, or Release, the
+	// published trainer, which reads that key alone.
+	Variant string `yaml:"variant"`
+
 	// Tokens are the patch tokens that are scored, kept and written to the
 	// bank: "contribution" (what each patch adds to the CLS feature in Blocks),
 	// "value" (the last block's values, no residual) or "plain" (patch tokens
@@ -67,15 +73,26 @@ type Config struct {
 	LocalLoss bool `yaml:"local_loss"`
 	// Balance divides the loss of the prediction beside that of the plain logits.
 	Balance float64 `yaml:"balance"`
+
+	// Release sizes the published trainer and switches its defects.
+	Release release.Config `yaml:"release"`
 }
+
+// The variants of the method.
+const (
+	Paper   = "paper"
+	Release = "release"
+)
 
 // Default is the method of the design: 21 scalars beside the prompt.
 func Default() Config {
 	return Config{
-		Tokens: "contribution", SampleWise: true, SemanticWise: true, Contrast: true, Smooth: 1,
+		Variant: Paper,
+		Tokens:  "contribution", SampleWise: true, SemanticWise: true, Contrast: true, Smooth: 1,
 		Select: "score", Window: -1, Keep: 5, Level1: 3,
 		Bank: "class", Prototypes: 5, Momentum: .8, ReadingMomentum: .95,
 		Read: "reread", IRM: true, TRM: "scalars", Heads: 8, Candidates: 1, Balance: 50,
+		Release: release.Default(),
 	}
 }
 
@@ -85,6 +102,7 @@ func (c Config) Validate() error {
 		key, got string
 		want     []string
 	}{
+		{"variant", c.Variant, []string{Paper, Release}},
 		{"tokens", c.Tokens, []string{"contribution", "value", "plain"}},
 		{"select", c.Select, []string{"score", "cls-attention", "random", "all"}},
 		{"bank", c.Bank, []string{"class", "frozen"}},
@@ -134,5 +152,5 @@ func (c Config) Validate() error {
 	case c.Select == "all" && c.Read == "pool":
 		return fmt.Errorf("spotlight.select: all keeps every token, read: pool would change nothing")
 	}
-	return nil
+	return c.Release.Validate()
 }

@@ -5,6 +5,7 @@ import (
 
 	"spotlighter/graph"
 	"spotlighter/layers"
+	"spotlighter/spotlight/release"
 	"spotlighter/vit"
 )
 
@@ -12,7 +13,7 @@ import (
 // encoder.
 type Features struct {
 	Image     *Node   // unit CLS feature g [B, D]
-	Tokens    *Node   // patch tokens c [B, N, D], magnitudes kept
+	Tokens    *Node   // patch tokens c [B, N, D], magnitudes kept; all tokens [B, N+1, D] in variant release
 	Attention *Node   // CLS attention over the patches, mean of heads and blocks [B, N]
 	Class     *Node   // the CLS row that the re-read starts from [B, W]
 	Keys      []*Node // of the patches, a re-read block each [B, heads, N, W/heads]
@@ -21,6 +22,10 @@ type Features struct {
 
 // Encode adds the nodes of the features to an encoder's pass.
 func Encode(c Config, e *vit.Encoder, o vit.Output) Features {
+	if c.Variant == Release {
+		f := release.Encode(e, o)
+		return Features{Image: f.Image, Tokens: f.Tokens, Attention: f.Attention}
+	}
 	n := e.Patches()
 	f := Features{Image: layers.L2Normalize(o.Feature, 0)}
 	blocks := c.blocks(e.Layers)
@@ -72,13 +77,16 @@ func (f Features) Named() map[string]*Node {
 // Inputs declares the features as inputs of another graph, for b images of an
 // encoder of that size.
 func Inputs(c Config, s *graph.Scope, v vit.Config, b int) Features {
-	n := v.Patches()
+	n, tokens := v.Patches(), v.Patches()
+	if c.Variant == Release {
+		tokens++ // CLS too
+	}
 	f := Features{
 		Image:     s.Input("image", s.Dtype(), b, v.Embed),
-		Tokens:    s.Input("tokens", s.Dtype(), b, n, v.Embed),
+		Tokens:    s.Input("tokens", s.Dtype(), b, tokens, v.Embed),
 		Attention: s.Input("attention", s.Dtype(), b, n),
 	}
-	if c.Read == "reread" {
+	if c.Variant != Release && c.Read == "reread" {
 		f.Class = s.Input("class", s.Dtype(), b, v.Width)
 		for i := range c.rereadBlocks(v.Layers) {
 			f.Keys = append(f.Keys, s.Input(fmt.Sprintf("keys.%d", i), s.Dtype(), b, v.Heads, n, v.Width/v.Heads))

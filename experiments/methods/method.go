@@ -26,6 +26,7 @@ type Options struct {
 	Momentum     float64
 	WeightDecay  float64
 	ScalarLR     float64 // rate of Spotlighter's scalars, as a multiple of the prompt's
+	Seed         uint64  // of what starts at random
 	Spotlight    spotlight.Config
 }
 
@@ -81,17 +82,25 @@ func New(name string, o Options) (Method, error) {
 	if m == nil || plugged && plug != "spotlighter" {
 		return nil, fmt.Errorf("method %q: want one of %s, or one of them with +spotlighter", name, strings.Join(sortedKeys(prompts), ", "))
 	}
-	if plugged {
+	switch {
+	case !plugged:
+		return m, nil
+	case o.Spotlight.Variant != spotlight.Release:
 		return spotlighter{m, o, base == "clip"}, nil
+	case !Learns(name):
+		return nil, fmt.Errorf("method %q: spotlight.variant %s has nothing to do without training, want paper", name, spotlight.Release)
 	}
-	return m, nil
+	return published{m, o}, nil
 }
 
 // Learns says whether the method of that name is trained.
 func Learns(name string) bool { return name != "clip" && name != "clip+spotlighter" }
 
-// KeepsTokens says whether the method of that name reads image tokens.
-func KeepsTokens(name string) bool { return strings.HasSuffix(name, "+spotlighter") }
+// KeepsTokens says whether the method of that name reads image tokens at test
+// time.
+func KeepsTokens(name string, cfg spotlight.Config) bool {
+	return strings.HasSuffix(name, "+spotlighter") && cfg.Variant != spotlight.Release
+}
 
 func sortedKeys(m map[string]Method) []string {
 	var keys []string

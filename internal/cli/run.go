@@ -128,7 +128,7 @@ func work(c experiments.Config) float64 {
 	if methods.Learns(c.Method[0]) {
 		w += 4
 	}
-	if methods.KeepsTokens(c.Method[0]) {
+	if methods.KeepsTokens(c.Method[0], c.Spotlight) {
 		w *= 2
 	}
 	return w
@@ -160,7 +160,7 @@ func printTable(all []runfmt.Result, asJSON bool, out, sheet string) error {
 func drawSheet(out, name string, cells []experiments.Config, dirs []string) (string, error) {
 	method := ""
 	for _, c := range cells {
-		if methods.KeepsTokens(c.Method[0]) {
+		if methods.KeepsTokens(c.Method[0], c.Spotlight) {
 			method = c.Method[0]
 		}
 	}

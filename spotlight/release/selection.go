@@ -1,11 +1,17 @@
 package release
 
-import "spotlighter/layers"
+import (
+	"spotlighter/graph"
+	"spotlighter/layers"
+)
 
 // selectRows takes the tokens that are classified in training: of the patches
 // that CLS attends to most, all, the first level and the second, each between
 // CLS and the mean of all tokens.
 func (m *Model) selectRows(o *Output, attention *Node, tokens *Node) {
+	if n := shape(attention)[1]; m.Keep > n {
+		graph.Failf("spotlight.release.keep: %d, the image encoder has %d patches", m.Keep, n)
+	}
 	o.Index = layers.TopK(attention, m.Keep) // [B, K], patches
 	from := tokens                           // off by one: patch p at row p, which is patch p-1
 	if s := shape(tokens); !m.OffByOne {

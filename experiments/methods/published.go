@@ -1,0 +1,41 @@
+package methods
+
+import (
+	"spotlighter/graph"
+	"spotlighter/optim"
+	"spotlighter/spotlight"
+	"spotlighter/spotlight/release"
+)
+
+// published plugs the published trainer into a learned prompt: variant release.
+// All that it learns has the prompt's optimiser and rate.
+type published struct {
+	Method
+	Options
+}
+
+const plugScope = "spotlight"
+
+func (m published) Build(c CLIP, _ Classes, b Batch) Outputs {
+	f := b.Features
+	model := release.New(c.Scope.Sub(plugScope), m.Spotlight.Release, c.Vision.Embed, c.Model.Scale, m.Seed)
+	if b.Labels == nil {
+		return Outputs{Logits: model.Eval(f.Image, b.Text).Logits}
+	}
+	mask := model.Mask(b.Labels.Shape()[0])
+	out := model.Train(release.Features{Image: f.Image, Tokens: f.Tokens, Attention: f.Attention}, b.Text, b.Labels, mask)
+	return Outputs{
+		Logits: out.Logits, Loss: out.Losses.Total, Updates: model.Updates(out),
+		Groups: []optim.Group{{
+			Optimizer: optim.SGD{Momentum: m.Momentum, WeightDecay: m.WeightDecay}, LRScale: 1, Vars: c.Scope.Trainables(),
+		}},
+	}
+}
+
+// CarriesOver says whether what training left in a variable serves classes that
+// it did not see: all that is learned, and the published trainer's bank, which
+// belongs to no class, where it is saved.
+func CarriesOver(v *graph.Variable, cfg spotlight.Config) bool {
+	bank := v.Name == plugScope+"."+release.BankName && !cfg.Release.BankNotSaved
+	return v.Kind == graph.Trainable || bank
+}
