@@ -173,6 +173,10 @@ func (l *Lab) score(ctx context.Context, c Config, run *Run, m methods.Method, v
 	res.BaseClasses, res.NovelClasses = l.bench.Base, len(l.bench.Classes)-l.bench.Base
 	res.BaseImages, res.NovelImages = base.Images, novel.Images
 	res.OnObject = pointing(base, novel)
+	res.Skipped = l.badTest
+	if methods.Learns(c.Method[0]) {
+		res.Skipped = append(res.Skipped[:len(res.Skipped):len(res.Skipped)], l.badTrain...)
+	}
 	res.EvalSeconds = base.Seconds + novel.Seconds
 	res.ImagesPerSecond = 1 / (encode + res.EvalSeconds/float64(base.Images+novel.Images))
 	return nil

@@ -22,7 +22,7 @@ type Config struct {
 	Protocol string `yaml:"protocol"`
 	// Method, Dataset and Seed span the grid; each is one value or a list.
 	Method  List[string] `yaml:"method"`
-	Dataset List[string] `yaml:"dataset"` // a task of the world, the path of a task's YAML, or caltech101
+	Dataset List[string] `yaml:"dataset"` // a task of the world, the path of a task's YAML, or a data set of image files
 	Seed    List[int]    `yaml:"seed"`
 
 	Clip  Clip  `yaml:"clip"`
@@ -52,6 +52,8 @@ type Data struct {
 	Root         string `yaml:"root"`           // folder that holds the data sets; unused by the world
 	Classes      int    `yaml:"classes"`        // the first n classes of the data set; 0: all
 	TestPerClass int    `yaml:"test_per_class"` // test images a class; 0: all, in the world 60
+	SplitSeed    int    `yaml:"split_seed"`     // splits a data set that has no split of its own
+	OnBadImage   string `yaml:"on_bad_image"`   // "error", or "skip": leave it out and list it in the result
 }
 
 // Train is the recipe of the learned prompt.
@@ -78,6 +80,7 @@ func Default() Config {
 		Dataset:  List[string]{"clutter"},
 		Seed:     List[int]{1},
 		Clip:     Clip{Weights: "tiny", Unknown: "error"},
+		Data:     Data{SplitSeed: 1, OnBadImage: refuseBad},
 		Shots:    16,
 		Train: Train{
 			Epochs: 20, Batch: 32, LR: .02, ScalarLR: .05, Momentum: .9, WeightDecay: 5e-4,

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"spotlighter/internal/datasets"
 	"spotlighter/spotlight"
 )
 
@@ -16,7 +17,7 @@ import (
 var Methods = []string{"clip", "clip+spotlighter", "coop", "coop+spotlighter"}
 
 // datasetNames are the named data sets, as a user is told them.
-var datasetNames = []string{"clutter", "dusk", "fog", "tuning-1", "caltech101"}
+var datasetNames = append([]string{"clutter", "dusk", "fog", "tuning-1"}, datasets.Names()...)
 
 var tuningTask = regexp.MustCompile(`^tuning-[1-9][0-9]*$`)
 
@@ -36,6 +37,8 @@ func (c Config) Validate() error {
 		atLeast("data.classes", c.Data.Classes, 0),
 		check(c.Data.Classes != 1, "data.classes: found 1, want at least 2 (one base class, one novel) or 0 (all)"),
 		atLeast("data.test_per_class", c.Data.TestPerClass, 0),
+		atLeast("data.split_seed", c.Data.SplitSeed, 0),
+		oneOf("data.on_bad_image", c.Data.OnBadImage, []string{refuseBad, skipBad}),
 		atLeast("shots", c.Shots, 1),
 		c.Train.validate(),
 		check(c.Out != "", "out: found nothing, want the folder of the run folders"),
@@ -68,8 +71,9 @@ func (t Train) validate() error {
 
 func (c Config) validateDataset(key, name string) error {
 	switch {
-	case name == "caltech101":
-		return check(c.Data.Root != "", "data.root: found nothing, want the folder that holds caltech-101 (dataset caltech101)")
+	case datasets.Known(name):
+		guide, _ := datasets.Describe(name)
+		return check(c.Data.Root != "", "data.root: found nothing, want the folder that holds %s (dataset %s)", guide.Folder, name)
 	case slices.Contains(datasetNames, name), tuningTask.MatchString(name), isTaskFile(name):
 		return nil
 	case strings.Contains(name, ","):

@@ -25,6 +25,8 @@ type Lab struct {
 	train       []*features // a view each
 	trainKey    string
 	labels      []int // of the training images
+	// badTest and badTrain are the images left out, and why.
+	badTest, badTrain []string
 
 	// Note is told, in a line each, what a user should know of a run.
 	Note func(line string)
@@ -122,6 +124,12 @@ func (l *Lab) hold(ctx context.Context, c Config, say func(phase string, share f
 		return err
 	}
 	l.bench, l.test, l.train, l.trainKey, l.key = b, nil, nil, "", ""
+	for _, n := range b.Notes {
+		l.Note(n)
+	}
+	if b.Test, l.badTest, err = l.readable(ctx, c, b.Test); err != nil {
+		return err
+	}
 	if l.full, err = newEncoder(l.model, c.Spotlight, true, l.pool); err != nil {
 		return err
 	}
@@ -142,8 +150,14 @@ func (l *Lab) holdTrain(ctx context.Context, c Config, say func(phase string, sh
 		return nil
 	}
 	l.train, l.trainKey = nil, ""
-	pictures, err := l.bench.FewShot(c.Shots, c.Seed[0])
+	pictures, notes, err := l.bench.FewShot(c.Shots, c.Seed[0])
 	if err != nil {
+		return err
+	}
+	for _, n := range notes {
+		l.Note(n)
+	}
+	if pictures, l.badTrain, err = l.readable(ctx, c, pictures); err != nil {
 		return err
 	}
 	l.labels = make([]int, len(pictures))

@@ -3,8 +3,6 @@ package experiments
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"slices"
 
 	"spotlighter/internal/datasets"
 	"spotlighter/internal/tiny"
@@ -27,8 +25,11 @@ type Benchmark struct {
 	Classes []string
 	Base    int // number of base classes: ceil(C/2)
 	Test    []Picture
-	// FewShot draws the training images of the base classes.
-	FewShot func(shots, seed int) ([]Picture, error)
+	// FewShot draws the training images of the base classes. notes are what a
+	// user should know of them, a line each.
+	FewShot func(shots, seed int) (ps []Picture, notes []string, err error)
+	// Notes are what a user should know of the data set, a line each.
+	Notes []string
 	// Hash tells apart data that the name alone does not.
 	Hash string
 }
@@ -40,7 +41,7 @@ const worldTest = 60
 // OpenBenchmark opens a cell's data set.
 func OpenBenchmark(c Config) (*Benchmark, error) {
 	name := c.Dataset[0]
-	if name == "caltech101" {
+	if datasets.Known(name) {
 		return openFiles(name, c.Data)
 	}
 	task, err := tiny.FindTask(name)
@@ -74,66 +75,15 @@ func openWorld(t tiny.Task, d Data) *Benchmark {
 			b.Test = append(b.Test, picture("test", 0, class, i))
 		}
 	}
-	b.FewShot = func(shots, seed int) ([]Picture, error) {
-		var ps []Picture
+	b.FewShot = func(shots, seed int) (ps []Picture, notes []string, err error) {
 		for class := range b.Base {
 			for i := range shots {
 				ps = append(ps, picture("train", uint64(seed), class, i))
 			}
 		}
-		return ps, nil
+		return ps, nil, nil
 	}
 	return b
-}
-
-func openFiles(name string, d Data) (*Benchmark, error) {
-	if d.Root == "" {
-		return nil, fmt.Errorf("data.root: not set; %s is read from a folder of image files (data.root=FOLDER)", name)
-	}
-	if _, err := os.Stat(d.Root); err != nil {
-		return nil, fmt.Errorf("data.root: %w", err)
-	}
-	set, err := datasets.Open(name, d.Root, 1)
-	if err != nil {
-		return nil, err
-	}
-	classes := len(set.Classes)
-	if d.Classes > 0 {
-		classes = min(d.Classes, classes)
-	}
-	b := &Benchmark{Name: name, Classes: set.Classes[:classes], Base: half(classes)}
-	b.Test = ofFiles(perClass(set.Test, classes, d.TestPerClass))
-	b.FewShot = func(shots, seed int) ([]Picture, error) {
-		few, err := set.FewShot(shots, seed)
-		if err != nil {
-			return nil, err
-		}
-		return ofFiles(perClass(few.Train, b.Base, 0)), nil
-	}
-	return b, nil
-}
-
-// perClass keeps the first classes, and of each at most n items if n > 0.
-func perClass(items []datasets.Item, classes, n int) []datasets.Item {
-	count := make([]int, classes)
-	return slices.DeleteFunc(slices.Clone(items), func(it datasets.Item) bool {
-		if it.Label >= classes || n > 0 && count[it.Label] >= n {
-			return true
-		}
-		count[it.Label]++
-		return false
-	})
-}
-
-func ofFiles(items []datasets.Item) []Picture {
-	ps := make([]Picture, len(items))
-	for i, it := range items {
-		ps[i] = Picture{Label: it.Label, Name: it.Path, Load: func() (*preprocess.RGB, []float32, error) {
-			img, err := preprocess.Decode(it.Path)
-			return img, nil, err
-		}}
-	}
-	return ps
 }
 
 // half is how many of n classes are base.

@@ -42,8 +42,12 @@ func RunName(cell Config) string {
 }
 
 // DatasetName is what a data set is called in folders and tables: its name, or
-// that of its task's file without folder and extension.
+// that of its task's file without folder and extension, or that of a user's own
+// folder.
 func DatasetName(dataset string) string {
+	if folder, ok := strings.CutPrefix(dataset, "folder:"); ok {
+		return filepath.Base(folder)
+	}
 	if isTaskFile(dataset) {
 		base := filepath.Base(dataset)
 		return strings.TrimSuffix(base, filepath.Ext(base))

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"strings"
 	"testing"
@@ -131,7 +132,7 @@ func TestRunStates(t *testing.T) {
 	}
 	want := runfmt.Result{Schema: 1, Config: c.Hash(), Protocol: "base-to-novel", Method: "coop+spotlighter",
 		Dataset: "clutter", Seed: 1, Base: 60, Novel: 40, HM: 48}
-	if got != want || r.State() != Done {
+	if !reflect.DeepEqual(got, want) || r.State() != Done {
 		t.Errorf("state %s, result %+v, want done and %+v", r.State(), got, want)
 	}
 	if get(t, r.path(runfmt.EnvFile)) != before {

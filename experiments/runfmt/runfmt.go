@@ -54,6 +54,9 @@ type Result struct {
 	// OnObject is absent where the object's place is not known.
 	OnObject *OnObject `json:"on_object,omitempty"`
 
+	// Skipped are the images that could not be read and were left out, and why.
+	Skipped []string `json:"skipped,omitempty"`
+
 	Epochs       int     `json:"epochs"`
 	FinalLoss    float64 `json:"final_loss"` // mean over the last epoch, 0 if nothing was trained
 	TrainSeconds float64 `json:"train_seconds"`

@@ -36,7 +36,7 @@ type Dataset struct {
 	// Notes are what a user should know of how the data set was read, a line each.
 	Notes []string
 
-	// lister is the file that names the images, for errors; empty if they were
+	// lister is the file that names the images, with its kind, for errors; empty if they were
 	// found on the disk.
 	lister string
 }

@@ -50,7 +50,7 @@ func TestOpen(t *testing.T) {
 		Val:   []Item{at("a/1.jpg", 0)},
 		Test:  []Item{at("a/1.jpg", 0), at("b/1.jpg", 1)},
 
-		lister: filepath.Join(root, "caltech-101/split_zhou_Caltech101.json"),
+		lister: "split file " + filepath.Join(root, "caltech-101/split_zhou_Caltech101.json"),
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)

@@ -25,7 +25,6 @@ type synsets struct {
 // without one that of ImageNet beside it.
 func readSynsets(r request) (synsets, error) {
 	s := synsets{names: map[string]string{}}
-	r.split = ""
 	if beside := "../imagenet/"; !r.has(classNamesFile) && r.has(beside+classNamesFile) {
 		r.dir = filepath.Join(r.dir, beside)
 	}

@@ -21,9 +21,6 @@ func (r request) eachLine(name string, use func(line string) error) error {
 	file := r.file(name)
 	content, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
-		if r.split != "" {
-			return fmt.Errorf("neither split file %s nor list %s: %w", r.file(r.split), file, fs.ErrNotExist)
-		}
 		return fmt.Errorf("no list %s: %w", file, fs.ErrNotExist)
 	}
 	if err != nil {
@@ -63,7 +60,7 @@ func (r request) classList(name string, class func(line string) string) (map[str
 // image, its label from 1, and two numbers that do not matter here.
 func readPets(r request) (*Dataset, error) {
 	b := newBuilder(r.images())
-	b.lister = r.file("annotations/trainval.txt")
+	b.lister = "list " + r.file("annotations/trainval.txt")
 	for _, list := range []struct {
 		name string
 		part *[]Item
@@ -93,7 +90,7 @@ func finishTrainVal(r request, b *builder) (*Dataset, error) {
 		err = splitTrainVal(d, r.seed)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("list %s: %w", b.lister, err)
+		return nil, fmt.Errorf("%s: %w", b.lister, err)
 	}
 	return d, nil
 }
@@ -107,7 +104,7 @@ func readSUN(r request) (*Dataset, error) {
 		return nil, err
 	}
 	b := newBuilder(r.images())
-	b.lister = r.file("Training_01.txt")
+	b.lister = "list " + r.file("Training_01.txt")
 	for _, list := range []struct {
 		name string
 		part *[]Item
@@ -143,7 +140,7 @@ func readUCF(r request) (*Dataset, error) {
 		return nil, err
 	}
 	b := newBuilder(r.images())
-	b.lister = r.file("ucfTrainTestlist/trainlist01.txt")
+	b.lister = "list " + r.file("ucfTrainTestlist/trainlist01.txt")
 	for _, list := range []struct {
 		name string
 		part *[]Item
@@ -187,10 +184,10 @@ func readAircraft(r request) (*Dataset, error) {
 			return nil, err
 		}
 	}
-	b.lister = r.file("images_variant_*.txt")
+	b.lister = "list " + r.file("images_variant_*.txt")
 	d, err := b.finish("train", "val", "test")
 	if err != nil {
-		return nil, fmt.Errorf("list %s: %w", b.lister, err)
+		return nil, fmt.Errorf("%s: %w", b.lister, err)
 	}
 	return d, nil
 }

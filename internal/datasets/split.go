@@ -14,10 +14,14 @@ func splitOr(unsplit func(request) (*Dataset, error)) func(request) (*Dataset, e
 		path, ok := r.splitFile()
 		if !ok {
 			d, err := unsplit(r)
-			if err == nil {
-				d.Notes = append(d.Notes, fmt.Sprintf("no %s: split by seed %d, not as published", path, r.seed))
+			if errors.Is(err, errNoClasses) {
+				return nil, fmt.Errorf("no split file %s: %w", path, os.ErrNotExist)
 			}
-			return d, err
+			if err != nil {
+				return nil, fmt.Errorf("no split file %s, and without it: %w", path, err)
+			}
+			d.Notes = append(d.Notes, fmt.Sprintf("no %s: split by seed %d, not as published", path, r.seed))
+			return d, nil
 		}
 		content, err := os.ReadFile(path)
 		if err != nil {
@@ -27,7 +31,7 @@ func splitOr(unsplit func(request) (*Dataset, error)) func(request) (*Dataset, e
 		if err != nil {
 			return nil, fmt.Errorf("split file %s: %w", path, err)
 		}
-		d.lister = path
+		d.lister = "split file " + path
 		return d, nil
 	}
 }
@@ -35,8 +39,7 @@ func splitOr(unsplit func(request) (*Dataset, error)) func(request) (*Dataset, e
 // needsSplit is for data sets whose own lists are MATLAB files.
 func needsSplit(lists string) func(request) (*Dataset, error) {
 	return func(r request) (*Dataset, error) {
-		path, _ := r.splitFile()
-		return nil, fmt.Errorf("no split file %s, which is read instead of %s: %w", path, lists, os.ErrNotExist)
+		return nil, fmt.Errorf("%s is a MATLAB file and not read: %w", r.file(lists), os.ErrNotExist)
 	}
 }
 

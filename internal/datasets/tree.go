@@ -1,6 +1,7 @@
 package datasets
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -12,6 +13,8 @@ import (
 
 	"golang.org/x/text/unicode/norm"
 )
+
+var errNoClasses = errors.New("no class folders in it")
 
 // classFolder is a folder of images.
 type classFolder struct {
@@ -28,7 +31,7 @@ func listClasses(dir string) ([]classFolder, error) {
 		return nil, err
 	}
 	if len(names) == 0 {
-		return nil, fmt.Errorf("folder %s holds no class folders", dir)
+		return nil, fmt.Errorf("folder %s: %w", dir, errNoClasses)
 	}
 	known := readIndex(dir)
 	started := time.Now()
