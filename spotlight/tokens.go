@@ -145,7 +145,8 @@ func (c Config) blocks(depth int) []int {
 		return c.Blocks
 	}
 	var out []int
-	for l := 2*depth/5 + 1; l <= max(4*depth/5, 2*depth/5+1); l++ {
+	from, to := (4*depth+5)/10, (8*depth+5)/10 // 2/5 and 4/5 of the depth, rounded
+	for l := from + 1; l <= max(to, from+1); l++ {
 		out = append(out, l)
 	}
 	return out
