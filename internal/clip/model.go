@@ -5,8 +5,8 @@ package clip
 import (
 	"fmt"
 	"math"
+	"slices"
 	"sort"
-	"strconv"
 	"strings"
 
 	"spotlighter/graph"
@@ -53,152 +53,96 @@ func (m *Model) Scope() (*graph.Scope, Encoders, error) {
 	return s, e, err
 }
 
-// Open reads a checkpoint in safetensors with OpenAI's names.
+// Open reads a CLIP checkpoint of any published kind, a file or a folder.
 func Open(path string) (*Model, error) {
-	f, err := weights.Open(path)
+	c, err := Inspect(path, "")
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	return Load(path, f)
+	defer c.Close()
+	return c.Model()
 }
 
-// Load makes a model of a checkpoint's tensors. Sizes are inferred from them;
-// the number of heads is width/64, as OpenAI's models have it, unless the file's
-// metadata say otherwise.
+// Load makes a model of a file in safetensors with OpenAI's names and activation.
+// Sizes are inferred; the number of heads is width/64, as OpenAI's models have
+// it, unless the file's metadata say otherwise.
 func Load(name string, f *weights.File) (*Model, error) {
-	m := &Model{Name: name, Hash: f.Hash()}
-	fail := func(err error) (*Model, error) { return nil, fmt.Errorf("%s: %w", name, err) }
-	if err := m.infer(f); err != nil {
-		return fail(err)
+	c := &Checkpoint{Source: fromUs, File: f}
+	err := c.infer()
+	if err == nil {
+		err = c.configure(&config{activation: f.Metadata()[metaActivation]})
 	}
-	values := map[string]graph.Tensor{}
-	for _, n := range f.Names() {
-		t, err := f.Tensor(n)
-		if err != nil {
-			return fail(err)
-		}
-		for i, v := range t.Data {
-			if v != v || math.IsInf(float64(v), 0) {
-				return fail(fmt.Errorf("tensor %s holds %v at element %d", n, v, i))
-			}
-		}
-		values[n] = graph.Floats(t.Data, t.Shape...)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	m.store = graph.NewStore(nil)
-	s := graph.New(m.store, graph.Float32)
-	if err := graph.Try(func() { Declare(s, layers.Weights{Kind: graph.Frozen}, m.Vision, m.Text) }); err != nil {
-		return fail(err)
-	}
-	if err := m.store.Load(values); err != nil {
-		return fail(err)
-	}
-	scale := m.store.Find("logit_scale").Value.F32[0]
-	if m.Scale = math.Exp(float64(scale)); m.Scale > 1e6 {
-		return fail(fmt.Errorf("logit_scale is %g, the logarithm of a factor: trained models have at most 4.61", scale))
-	}
-	var err error
-	if m.tokenizer, err = textenc.NewTokenizer(); err != nil {
-		return fail(err)
-	}
-	if m.vocab, err = readVocabulary(f, m.Text.Vocabulary); err != nil {
-		return fail(err)
+	return c.Model()
+}
+
+// Model reads the weights. NaN and infinity are refused.
+func (c *Checkpoint) Model() (*Model, error) {
+	m, err := c.load()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", c.File.Name(), err)
 	}
 	return m, nil
 }
 
-// infer reads the architecture off the shapes.
-func (m *Model) infer(f *weights.File) error {
-	var conv, pos, proj, fc, table, tpos, tproj, tfc []int
-	var missing []string
-	for _, want := range []struct {
-		name string
-		axes int
-		dst  *[]int
-	}{
-		{"visual.conv1.weight", 4, &conv}, {"visual.positional_embedding", 2, &pos}, {"visual.proj", 2, &proj},
-		{"visual.transformer.resblocks.0.mlp.c_fc.weight", 2, &fc},
-		{"token_embedding.weight", 2, &table}, {"positional_embedding", 2, &tpos}, {"text_projection", 2, &tproj},
-		{"transformer.resblocks.0.mlp.c_fc.weight", 2, &tfc},
-	} {
-		s, ok := f.Shape(want.name)
-		if !ok {
-			missing = append(missing, want.name)
-		} else if len(s) != want.axes {
-			return fmt.Errorf("tensor %s has shape %v, want %d axes", want.name, s, want.axes)
-		}
-		*want.dst = s
+func (c *Checkpoint) load() (*Model, error) {
+	vocab, err := readVocabulary(c.File, c.Text.Vocabulary)
+	if err != nil {
+		return nil, err
 	}
-	if len(missing) > 0 {
-		return fmt.Errorf("%s: no tensor %s", kind(f), strings.Join(missing, ", "))
+	tokenizer, err := textenc.NewTokenizer()
+	if err != nil {
+		return nil, err
 	}
-	grid := int(math.Round(math.Sqrt(float64(pos[0] - 1))))
-	if grid*grid != pos[0]-1 {
-		return fmt.Errorf("visual.positional_embedding has %d rows, want a square number of patches and one", pos[0])
+	store, err := c.read()
+	if err != nil {
+		return nil, err
 	}
-	m.Vision = vit.Config{ImageSize: grid * conv[3], PatchSize: conv[3], Width: conv[0], Hidden: fc[0], Embed: proj[1],
-		Layers: blocks(f, "visual.transformer.resblocks.")}
-	m.Text = textenc.Config{Vocabulary: table[0], Context: tpos[0], Width: table[1], Hidden: tfc[0], Embed: tproj[1],
-		Layers: blocks(f, "transformer.resblocks.")}
-	if m.Vision.Embed != m.Text.Embed {
-		return fmt.Errorf("visual.proj gives %d features and text_projection %d", m.Vision.Embed, m.Text.Embed)
+	scale := store.Find("logit_scale").Value.F32[0]
+	if math.Exp(float64(scale)) > 1e6 {
+		return nil, fmt.Errorf("logit_scale is %g, the logarithm of a factor: trained models have at most 4.61", scale)
 	}
-	meta := f.Metadata()
-	var err error
-	if m.Vision.Heads, err = heads(meta, "vision.heads", m.Vision.Width); err != nil {
-		return err
-	}
-	if m.Text.Heads, err = heads(meta, "text.heads", m.Text.Width); err != nil {
-		return err
-	}
-	m.promptEnd = "."
-	if v, ok := meta["prompt.end"]; ok {
-		m.promptEnd = v
-	}
-	m.Transform = preprocess.CLIP(m.Vision.ImageSize)
-	return nil
+	return &Model{
+		Name: c.File.Name(), Vision: c.Vision, Text: c.Text, Transform: c.Transform, Hash: c.File.Hash(),
+		Scale: math.Exp(float64(scale)),
+		store: store, tokenizer: tokenizer, vocab: vocab, promptEnd: c.promptEnd,
+	}, nil
 }
 
-// kind says what a file without the wanted tensors looks like.
-func kind(f *weights.File) string {
-	for _, name := range f.Names() {
-		switch {
-		case strings.HasPrefix(name, "vision_model.") || strings.HasPrefix(name, "text_model."):
-			return "a CLIP under Hugging Face's names, OpenAI's are wanted"
-		case strings.HasPrefix(name, "visual.layer1."):
-			return "a CLIP whose image encoder is a ResNet, a vision transformer is wanted"
-		}
-	}
-	return "not a CLIP with a vision transformer under OpenAI's names"
+// declare returns a store with the architecture's variables, without values.
+func (c *Checkpoint) declare() (*graph.Store, error) {
+	store := graph.NewStore(nil)
+	s := graph.New(store, graph.Float32)
+	err := graph.Try(func() { Declare(s, layers.Weights{Kind: graph.Frozen}, c.Vision, c.Text) })
+	return store, err
 }
 
-// heads is what the metadata say, or width/64.
-func heads(meta map[string]string, key string, width int) (int, error) {
-	v, ok := meta[key]
-	if !ok {
-		if width < 64 || width%64 != 0 {
-			return 0, fmt.Errorf("width %d is no multiple of 64, and no metadata %s say how many heads it has", width, key)
+// read fills the architecture's variables. Nothing is read of a file whose
+// names or shapes do not fit.
+func (c *Checkpoint) read() (*graph.Store, error) {
+	store, err := c.declare()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.fit(store).err(); err != nil {
+		return nil, err
+	}
+	values := map[string]graph.Tensor{}
+	for _, name := range c.File.Names() {
+		t, err := c.File.Tensor(name)
+		if err != nil {
+			return nil, err
 		}
-		return width / 64, nil
-	}
-	n, err := strconv.Atoi(v)
-	if err != nil || n < 1 {
-		return 0, fmt.Errorf("metadata %s is %q, want a number of heads", key, v)
-	}
-	return n, nil
-}
-
-// blocks counts the residual blocks under a prefix. One that is left out is
-// found missing later.
-func blocks(f *weights.File, prefix string) int {
-	found := map[string]bool{}
-	for _, name := range f.Names() {
-		if rest, ok := strings.CutPrefix(name, prefix); ok {
-			n, _, _ := strings.Cut(rest, ".")
-			found[n] = true
+		for i, v := range t.Data {
+			if v != v || math.IsInf(float64(v), 0) {
+				return nil, fmt.Errorf("tensor %s holds %v at element %d", name, v, i)
+			}
 		}
+		values[name] = graph.Floats(t.Data, t.Shape...)
 	}
-	return len(found)
+	return store, store.Load(values)
 }
 
 // Prompt puts a class name after a prefix, as this model was trained to read.
@@ -209,6 +153,9 @@ func (m *Model) Prompt(prefix, class string) string {
 // Tokens turns a text into rows of the embedding table, SOT and EOT included.
 func (m *Model) Tokens(text string) ([]int, error) {
 	ids := append([]int{textenc.SOT}, m.tokenizer.Encode(text)...)
+	if end := slices.Index(ids, textenc.EOT); end >= 0 { // spelt out in the text: features are read at the first
+		ids = ids[:end]
+	}
 	ids = append(ids, textenc.EOT)
 	if len(ids) > m.Text.Context {
 		return nil, fmt.Errorf("%q has %d tokens, the text encoder takes %d", text, len(ids), m.Text.Context)

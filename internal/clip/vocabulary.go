@@ -42,8 +42,8 @@ func (v *Vocabulary) Metadata() (key, value string) {
 func readVocabulary(f *weights.File, rows int) (*Vocabulary, error) {
 	text, ok := f.Metadata()[metadataKey]
 	if !ok {
-		if rows < textenc.EOT+1 {
-			return nil, fmt.Errorf("token_embedding.weight has %d rows, CLIP's tokenizer needs %d, and no %s say which ids they are", rows, textenc.EOT+1, metadataKey)
+		if rows != textenc.VocabSize {
+			return nil, fmt.Errorf("token_embedding.weight has %d rows, CLIP's tokenizer needs %d: it has another tokenizer, or no metadata %s say which ids they are", rows, textenc.VocabSize, metadataKey)
 		}
 		return nil, nil
 	}
