@@ -70,10 +70,16 @@ func rootCommand() *cobra.Command {
 		},
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(quickstartCommand(), runCommand(), paramsCommand(), pretrainCommand())
+	root.AddCommand(quickstartCommand(), runCommand(), paramsCommand(), pretrainCommand(), dataCommand())
 	root.SetHelpCommand(helpCommand(root))
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	for _, c := range root.Commands() {
+	checkUsage(root)
+	return root
+}
+
+// checkUsage makes wrong arguments of the commands below c bad usage.
+func checkUsage(c *cobra.Command) {
+	for _, c := range c.Commands() {
 		check := c.Args
 		c.Args = func(cmd *cobra.Command, args []string) error {
 			if err := check(cmd, args); err != nil {
@@ -81,8 +87,8 @@ func rootCommand() *cobra.Command {
 			}
 			return nil
 		}
+		checkUsage(c)
 	}
-	return root
 }
 
 // helpCommand is cobra's, but for a command that does not exist, which is bad usage.

@@ -27,6 +27,7 @@ type Item struct {
 type Dataset struct {
 	Name             string
 	Folder           string // where its files are
+	Images           string // what the paths of a split file are relative to
 	Classes          []string
 	Train, Val, Test []Item
 
@@ -91,7 +92,7 @@ func (l layout) load(root string, splitSeed int) (*Dataset, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.Folder = r.dir
+	d.Folder, d.Images = r.dir, r.images()
 	return d, nil
 }
 

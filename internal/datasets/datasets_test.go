@@ -45,7 +45,8 @@ func TestOpen(t *testing.T) {
 		return Item{filepath.Join(root, "caltech-101/101_ObjectCategories", path), label}
 	}
 	want := &Dataset{
-		Name: "caltech101", Folder: filepath.Join(root, "caltech-101"), Classes: []string{"a", "b_2"},
+		Name: "caltech101", Folder: filepath.Join(root, "caltech-101"),
+		Images: filepath.Join(root, "caltech-101/101_ObjectCategories"), Classes: []string{"a", "b_2"},
 		Train: []Item{at("b/0.jpg", 1), at("a/0.jpg", 0)},
 		Val:   []Item{at("a/1.jpg", 0)},
 		Test:  []Item{at("a/1.jpg", 0), at("b/1.jpg", 1)},
