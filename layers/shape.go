@@ -31,7 +31,7 @@ func Reshape(x *Node, shape ...int) *Node {
 	if slices.Equal(ShapeOf(x), shape) {
 		return x
 	}
-	return graph.Apply(view{Kind: "reshape", To: encode(shape)}, x)
+	return graph.Apply(view{encode(shape)}, x)
 }
 
 // StopGradient is x, through which no gradient passes.
@@ -39,10 +39,7 @@ func StopGradient(x *Node) *Node { return graph.Apply(stop{}, x) }
 
 // view implements Reshape. Its shape is kept as text so that ops stay
 // comparable values.
-type view struct {
-	Kind string
-	To   string
-}
+type view struct{ To string }
 
 func encode(s []int) string { return fmt.Sprint(s) }
 
