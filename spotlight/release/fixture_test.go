@@ -13,35 +13,45 @@ import (
 	"spotlighter/graph"
 	"spotlighter/graph/cpu"
 	"spotlighter/internal/clip"
+	"spotlighter/internal/fixture"
 	"spotlighter/internal/shared"
-	"spotlighter/internal/weights"
 	"spotlighter/layers"
 	"spotlighter/optim"
 	"spotlighter/textenc"
 	"spotlighter/vit"
 )
 
-// fixture is the published trainer's input on a random tiny CLIP, and what it
+// reference is the published trainer's input on a random tiny CLIP, and what it
 // made of it; see fixtures/release/README.md of the shared data.
-type fixture struct {
+type reference struct {
 	t       *testing.T
-	model   *clip.Model
-	in      *weights.File
+	base    *graph.Store // the frozen CLIP
+	tau     float64
+	in      fixture.File
 	prompts textenc.Prompts
-	labels  graph.Tensor
 	// differences by tensor of float32 from float64 in the reference itself
 	rounding map[string]struct {
 		Difference float64 `json:"max_abs_diff"`
 	}
 }
 
-func load(t *testing.T) *fixture {
+func open(t *testing.T, name string) fixture.File {
 	t.Helper()
-	x := &fixture{t: t, in: open(t, "inputs")}
-	var err error
-	if x.model, err = clip.Open(shared.Path(t, "fixtures", "release", "tiny_clip.safetensors")); err != nil {
+	return fixture.Open(t, "fixtures", "release", name+".safetensors")
+}
+
+func load(t *testing.T) *reference {
+	t.Helper()
+	x := &reference{t: t, base: graph.NewStore(nil), in: open(t, "inputs")}
+	declare(graph.New(x.base, graph.Float32))
+	values, file := map[string]graph.Tensor{}, open(t, "tiny_clip")
+	for _, name := range file.Names() {
+		values[name] = file.Tensor(name)
+	}
+	if err := x.base.Load(values); err != nil {
 		t.Fatal(err)
 	}
+	x.tau = math.Exp(float64(values["logit_scale"].F32[0]))
 	text, err := os.ReadFile(shared.Path(t, "fixtures", "release", "tolerance_fp32_vs_fp64.json"))
 	if err != nil {
 		t.Fatal(err)
@@ -49,45 +59,19 @@ func load(t *testing.T) *fixture {
 	if err := json.Unmarshal(text, &struct{ Values any }{&x.rounding}); err != nil {
 		t.Fatal(err)
 	}
-	ids := ints(t, x.in, "token_ids")
-	x.prompts.Rows = x.model.Text.Context // all positions, so that all can be compared
-	for row := range slices.Chunk(ids, x.prompts.Rows) {
+	x.prompts.Rows = 77 // all positions, so that all can be compared
+	for row := range slices.Chunk(x.in.Ints("token_ids").Int, 77) {
 		x.prompts.IDs = append(x.prompts.IDs, row[:slices.Index(row, textenc.EOT)+1])
 	}
-	x.labels = graph.Ints(ints(t, x.in, "labels"), 6)
 	return x
 }
 
-func open(t *testing.T, name string) *weights.File {
-	t.Helper()
-	f, err := weights.Open(shared.Path(t, "fixtures", "release", name+".safetensors"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { f.Close() })
-	return f
-}
-
-func ints(t *testing.T, f *weights.File, name string) []int {
-	t.Helper()
-	v, err := f.Ints(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	out := make([]int, len(v))
-	for i := range v {
-		out[i] = int(v[i])
-	}
-	return out
-}
-
-func read(t *testing.T, f *weights.File, name string) graph.Tensor {
-	t.Helper()
-	v, err := f.Tensor(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return graph.Floats(v.Data, v.Shape...)
+// declare declares the fixture's CLIP.
+func declare(s *graph.Scope) clip.Encoders {
+	e, _ := clip.Declare(s, layers.Weights{Kind: graph.Frozen},
+		vit.Config{ImageSize: 32, PatchSize: 8, Width: 128, Layers: 2, Heads: 2, Embed: 64},
+		textenc.Config{Vocabulary: 49408, Context: 77, Width: 64, Layers: 2, Heads: 1, Embed: 64})
+	return e
 }
 
 // floor is the absolute difference that is always allowed.
@@ -97,9 +81,9 @@ const floor = 1e-7
 // that rounding makes to the reference, by the name that it has there. Derivatives
 // by intermediates have none: logits of up to 96 are off by 1.7e-4 there, and with
 // them the softmax in every derivative, so these are held to 1e-4 of their size.
-func (x *fixture) want(f *weights.File, name string, got graph.Tensor, rounding string) {
+func (x *reference) want(f fixture.File, name string, got graph.Tensor, rounding string) {
 	x.t.Helper()
-	want := read(x.t, f, name).F32
+	want := f.Tensor(name).F32
 	if len(got.F32) != len(want) {
 		x.t.Errorf("%s: %d elements, want %d", name, len(got.F32), len(want))
 		return
@@ -121,9 +105,9 @@ func (x *fixture) want(f *weights.File, name string, got graph.Tensor, rounding 
 	}
 }
 
-func (x *fixture) wantInts(f *weights.File, name string, got []int) {
+func (x *reference) wantInts(f fixture.File, name string, got []int) {
 	x.t.Helper()
-	if want := ints(x.t, f, name); !slices.Equal(got, want) {
+	if want := f.Ints(name).Int; !slices.Equal(got, want) {
 		x.t.Errorf("%s: %v, want %v", name, got, want)
 	}
 }
@@ -143,26 +127,23 @@ type pass struct {
 
 // graph builds one pass over a store, which may be nil. In training mode mask
 // makes the dropout mask.
-func (x *fixture) graph(store *graph.Store, c Config, mask func(p *pass) *Node, train bool) *pass {
+func (x *reference) graph(store *graph.Store, c Config, mask func(p *pass) *Node, train bool) *pass {
 	x.t.Helper()
-	s, e, err := x.model.Scope()
-	if err != nil {
-		x.t.Fatal(err)
+	fresh := store == nil
+	if fresh {
+		store = graph.NewStore(x.base)
 	}
-	p := &pass{scope: s, enc: e}
-	if store != nil {
-		for _, v := range store.Variables() {
-			s.Store().Set(v.Name, v.Kind, v.Value)
-		}
-	}
-	err = graph.Try(func() {
+	s := graph.New(store, graph.Float32)
+	p := &pass{scope: s, enc: declare(s)}
+	e := p.enc
+	err := graph.Try(func() {
 		p.vit = e.Vision.Forward(s.Input("images", graph.Float32, 6, 3, 32, 32))
 		p.f = Encode(e.Vision, p.vit)
 		context := s.Sub("prompt").Var("context", graph.Trainable, graph.Zeros, 4, 64)
 		p.embed = textenc.Learned(e.Text.Embed(s.Const(x.prompts.IDTensor())), context)
 		p.text = e.Text.Forward(p.embed, s.Const(x.prompts.EOTTensor()))
 		p.t = layers.L2Normalize(p.text.Feature, 0)
-		p.m = New(s.Sub("spotlight"), c, 64, x.model.Scale, 1)
+		p.m = New(s.Sub("spotlight"), c, 64, x.tau, 1)
 		if train {
 			p.out = p.m.Train(p.f, p.t, s.Input("labels", graph.Int, 6), mask(p))
 		} else {
@@ -172,8 +153,8 @@ func (x *fixture) graph(store *graph.Store, c Config, mask func(p *pass) *Node, 
 	if err != nil {
 		x.t.Fatal(err)
 	}
-	if store == nil {
-		x.start(s.Store())
+	if fresh {
+		x.start(store)
 	}
 	return p
 }
@@ -187,7 +168,7 @@ func variable(name string) string {
 }
 
 // start sets all variables to the reference's start.
-func (x *fixture) start(store *graph.Store) {
+func (x *reference) start(store *graph.Store) {
 	x.t.Helper()
 	for _, n := range x.in.Names() {
 		kind, name, _ := strings.Cut(n, ".")
@@ -201,7 +182,7 @@ func (x *fixture) start(store *graph.Store) {
 		if name == batches {
 			continue // an int there; 0, as here
 		}
-		copy(v.Value.F32, read(x.t, x.in, n).F32)
+		copy(v.Value.F32, x.in.Tensor(n).F32)
 	}
 }
 
@@ -209,7 +190,7 @@ const batches = "mid_image_trans.conv1.1.num_batches_tracked"
 
 // trained adds the optimiser's step, and returns the gradients by the reference's
 // names.
-func (x *fixture) trained(p *pass) ([]graph.Update, map[string]*Node) {
+func (x *reference) trained(p *pass) ([]graph.Update, map[string]*Node) {
 	x.t.Helper()
 	vars := p.scope.Trainables()
 	grads, err := p.scope.Grad(p.out.Losses.Total, vars)
@@ -230,16 +211,16 @@ func (x *fixture) trained(p *pass) ([]graph.Update, map[string]*Node) {
 }
 
 // compile makes a program that is run on the fixture's images.
-func (x *fixture) compile(p *pass, outputs map[string]*Node, updates []graph.Update) func(feeds map[string]graph.Tensor) *graph.Program {
+func (x *reference) compile(p *pass, outputs map[string]*Node, updates []graph.Update) func(feeds map[string]graph.Tensor) *graph.Program {
 	x.t.Helper()
 	program, err := p.scope.Compile(cpu.NewPool(2), outputs, updates...)
 	if err != nil {
 		x.t.Fatal(err)
 	}
-	images := read(x.t, x.in, "images")
+	images := x.in.Tensor("images")
 	return func(feeds map[string]graph.Tensor) *graph.Program {
 		x.t.Helper()
-		all := map[string]graph.Tensor{"images": images, "labels": x.labels}
+		all := map[string]graph.Tensor{"images": images, "labels": x.in.Ints("labels")}
 		for n, v := range feeds {
 			all[n] = v
 		}

@@ -84,8 +84,8 @@ func TestEvalMode(t *testing.T) {
 		}
 		x.want(ref, "eval."+name, program.Output(name), rounding)
 	}
-	if s := read(t, ref, "eval.logit_scale_exp").F32[0]; s != float32(x.model.Scale) {
-		t.Errorf("temperature %v, want %v", float32(x.model.Scale), s)
+	if s := ref.Tensor("eval.logit_scale_exp").F32[0]; s != float32(x.tau) {
+		t.Errorf("temperature %v, want %v", float32(x.tau), s)
 	}
 }
 
@@ -109,7 +109,7 @@ func TestTrainMode(t *testing.T) {
 				outputs["dgrad."+name] = n.Deriv()
 			}
 			outputs["index"], outputs["assignment"] = p.out.Index, p.out.Assignment
-			program := x.compile(p, outputs, nil)(map[string]graph.Tensor{"mask": read(t, ref, "train.memory.attn_weights_after_dropout")})
+			program := x.compile(p, outputs, nil)(map[string]graph.Tensor{"mask": ref.Tensor("train.memory.attn_weights_after_dropout")})
 			x.wantInts(ref, mode+".write.assignment", program.Output("assignment").Int)
 			index := program.Output("index").Int
 			x.wantInts(ref, mode+".select.indices", index)
@@ -120,7 +120,7 @@ func TestTrainMode(t *testing.T) {
 				}
 				x.wantInts(ref, mode+".select.gather_"+name, rows)
 				var labels []int
-				for _, y := range x.labels.Int {
+				for _, y := range x.in.Ints("labels").Int {
 					labels = append(labels, slices.Repeat([]int{y}, part[1]-part[0]+2)...)
 				}
 				x.wantInts(ref, mode+".labels."+name, labels)

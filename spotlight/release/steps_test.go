@@ -1,16 +1,12 @@
 package release
 
 import (
-	"encoding/json"
-	"math"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"spotlighter/graph"
-	"spotlighter/internal/shared"
-	"spotlighter/internal/weights"
+	"spotlighter/internal/fixture"
 	"spotlighter/optim"
 )
 
@@ -29,7 +25,7 @@ func TestTrainingSteps(t *testing.T) {
 	}
 }
 
-func (x *fixture) steps(ref *weights.File, mask func(*pass) *Node) *graph.Store {
+func (x *reference) steps(ref fixture.File, mask func(*pass) *Node) *graph.Store {
 	t := x.t
 	p := x.graph(nil, Default(), mask, true)
 	store := p.scope.Store()
@@ -52,10 +48,10 @@ func (x *fixture) steps(ref *weights.File, mask func(*pass) *Node) *graph.Store 
 	schedule := optim.Cosine{LR: .002, Epochs: 20, Warmup: 1, WarmupLR: 1e-5}
 	for k := 1; k <= 5; k++ {
 		lr := float32(schedule.At((k - 1) / 2)) // two batches an epoch
-		if want := read(t, ref, step(k, "lr")).F32[0]; lr != want {
+		if want := ref.Tensor(step(k, "lr")).F32[0]; lr != want {
 			t.Errorf("step %d: learning rate %v, want %v", k, lr, want)
 		}
-		dropped := read(t, ref, step(k, "attn_weights_after_dropout"))
+		dropped := ref.Tensor(step(k, "attn_weights_after_dropout"))
 		program := run(map[string]graph.Tensor{"mask": dropped, "lr": graph.Floats([]float32{lr})})
 		x.wantInts(ref, step(k, "select.indices"), program.Output("index").Int)
 		x.wantInts(ref, step(k, "write.assignment"), program.Output("assignment").Int)
@@ -83,11 +79,11 @@ func (x *fixture) steps(ref *weights.File, mask func(*pass) *Node) *graph.Store 
 	return store
 }
 
-func (x *fixture) evaluation(store *graph.Store) {
+func (x *reference) evaluation(store *graph.Store) {
 	ref := open(x.t, "eval_after_training")
 	for mode, bank := range map[string]graph.Tensor{
 		"bank_in_process": store.Find(variable(BankName)).Value,
-		"bank_initial":    read(x.t, x.in, "buffer."+BankName),
+		"bank_initial":    x.in.Tensor("buffer." + BankName),
 	} {
 		store.Set(variable(BankName), graph.State, bank)
 		p := x.graph(store, Default(), nil, false)
@@ -95,33 +91,6 @@ func (x *fixture) evaluation(store *graph.Store) {
 		program := x.compile(p, outputs, nil)(nil)
 		for name := range outputs {
 			x.want(ref, "eval_after5."+mode+"."+name, program.Output(name), "forward."+name)
-		}
-	}
-}
-
-// The schedule by the trainer's own scheduler, in its three uses.
-func TestSchedule(t *testing.T) {
-	text, err := os.ReadFile(shared.Path(t, "fixtures", "release", "schedule.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var file map[string]any
-	if err := json.Unmarshal(text, &file); err != nil {
-		t.Fatal(err)
-	}
-	for name, c := range map[string]optim.Cosine{
-		"spotlighter_base2new_lr0.002_ep20_warm1": {LR: .002, Epochs: 20, Warmup: 1, WarmupLR: 1e-5},
-		"tkmc_lr0.002_ep30_warm1":                 {LR: .002, Epochs: 30, Warmup: 1, WarmupLR: 1e-5},
-		"lr0.001_ep50_warm1":                      {LR: .001, Epochs: 50, Warmup: 1, WarmupLR: 1e-5},
-	} {
-		rates, _ := file[name].([]any)
-		if len(rates) != c.Epochs {
-			t.Errorf("%s: %d epochs, want %d", name, len(rates), c.Epochs)
-		}
-		for e, want := range rates {
-			if got := c.At(e); math.Abs(got-want.(float64)) > 1e-18 {
-				t.Errorf("%s: epoch %d: %v, want %v", name, e, got, want)
-			}
 		}
 	}
 }
