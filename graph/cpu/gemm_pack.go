@@ -1,5 +1,39 @@
 package cpu
 
+// Packed is a matrix B in the order in which the SIMD kernels read it. It is
+// worth its memory, as much as B's, for a B that many products share.
+type Packed struct {
+	kernels *kernels
+	k, n    int
+	trans   bool
+	data    []float32
+}
+
+// Pack packs op(B)[k,n], B having rows ldb apart; trans says that B is stored as
+// [n,k]. It returns nil where products read B itself: for float64, on the
+// portable path, and if op(B) is empty.
+func Pack[T Float](p *Pool, b []T, ldb, k, n int, trans bool) *Packed {
+	if active == nil || !single[T]() || k == 0 || n == 0 {
+		return nil
+	}
+	j := jobs.Get().(*job)
+	defer j.release()
+	j.GemmArgs, j.kernels = GemmArgs[float32]{TransB: trans, N: n, K: k, B: f32(b), LDB: ldb}, active
+	j.blocks()
+	j.cut(0, n)
+	j.item, j.first, j.last = 0, 0, len(j.bounds)-1
+	packed := &Packed{active, k, n, trans, make([]float32, k*j.width)}
+	j.packed = packed.data
+	p.For(j.last*slabs*len(j.panels), panelGroup, j.packTask)
+	return packed
+}
+
+// Current says whether the kernels in use are those that it was packed for.
+func (p *Packed) Current() bool { return p.kernels == active }
+
+// Bytes is the memory that it takes.
+func (p *Packed) Bytes() int64 { return 4 * int64(len(p.data)) }
+
 // slabs is the number of runs of packRows rows in a block of K.
 const slabs = (depthBlock + packRows - 1) / packRows
 

@@ -42,5 +42,6 @@ func portableGemm[T Float](p *Pool, a GemmArgs[T]) {
 				gonum.Implementation{}.Dgemm(ta, tb, m, n, k, float64(a.Alpha), f64(x), a.LDA, f64(y), a.LDB, 1, f64(c), a.LDC)
 			}
 		}
+		a.finish(item, i0, i0+m, j0, j0+n)
 	})
 }

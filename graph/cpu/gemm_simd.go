@@ -35,11 +35,12 @@ type job struct {
 	worker []scratch // for each thread
 
 	// What follows is of a product that the threads share.
-	item        int // which one of the batch
-	first, last int // blocks of K in packed
-	packed      []float32
-	rows, group int // of C and of panels in a task
-	dotCols     int // columns in a task of dots
+	item        int       // which one of the batch
+	first, last int       // blocks of K in packed
+	packed      []float32 // B of these blocks
+	own         []float32 // memory for it
+	rows, group int       // of C and of panels in a task
+	dotCols     int       // columns in a task of dots
 
 	packTask, dotTask  func(lo, hi int)
 	tileTask, itemTask func(worker, lo, hi int)
@@ -70,7 +71,12 @@ func simdGemm(p *Pool, k *kernels, a *GemmArgs[float32]) {
 		j.worker = append(j.worker, scratch{})
 	}
 	j.run(p)
-	j.GemmArgs = GemmArgs[float32]{}
+	j.release()
+}
+
+// release keeps the job, and nothing of its product, for another one.
+func (j *job) release() {
+	j.GemmArgs, j.packed = GemmArgs[float32]{}, nil
 	jobs.Put(j)
 }
 
@@ -78,19 +84,24 @@ func (j *job) run(p *Pool) {
 	if j.StrideB == 0 && !j.TransA && j.StrideA == j.M*j.LDA && j.StrideC == j.M*j.LDC {
 		j.M, j.Batch = j.M*j.Batch, 1 // one tall product
 	}
+	if j.Packed != nil && j.Packed.kernels != j.kernels {
+		j.Packed = nil // of another path
+	}
 	if j.M <= dotRows && j.TransB && !j.TransA {
 		j.dotCols = min(j.N, max(16, smallWork/(j.M*j.K)))
 		p.For(j.Batch*((j.N+j.dotCols-1)/j.dotCols), max(1, smallWork/(j.M*j.K*j.dotCols)), j.dotTask)
 		return
 	}
-	j.direct = !j.TransB && j.M <= directRows
-	j.bounds = append(j.bounds[:0], 0)
-	for n, i := (j.K+depthBlock-1)/depthBlock, 1; i <= n; i++ {
-		j.bounds = append(j.bounds, i*j.K/n)
-	}
-	depth := (j.K + len(j.bounds) - 2) / (len(j.bounds) - 1)
-
+	j.direct = !j.TransB && j.M <= directRows && j.Packed == nil
+	depth := j.blocks()
 	j.cut(0, j.N)
+	if j.Packed != nil {
+		j.share(p.Threads())
+		for j.item = range j.Batch {
+			j.passes(p, len(j.bounds)-1)
+		}
+		return
+	}
 	work := j.M * j.N * j.K
 	if work <= smallWork || depth*j.width <= itemBlock && j.Batch >= 2*p.Threads() {
 		p.ForWorker(j.Batch, max(1, smallWork/work), j.itemTask)
@@ -105,6 +116,16 @@ func (j *job) run(p *Pool) {
 			j.passes(p, max(1, packBlock/(depth*j.width)))
 		}
 	}
+}
+
+// blocks cuts K and returns the depth of the deepest block.
+func (j *job) blocks() int {
+	n := (j.K + depthBlock - 1) / depthBlock
+	j.bounds = append(j.bounds[:0], 0)
+	for i := 1; i <= n; i++ {
+		j.bounds = append(j.bounds, i*j.K/n)
+	}
+	return (j.K + n - 1) / n
 }
 
 // cut makes panels of columns [n0,n1) of C. The kernels for AVX-512 mask the
@@ -156,8 +177,11 @@ func (j *job) passes(p *Pool, blocks int) {
 	all := len(j.bounds) - 1
 	for j.first = 0; j.first < all; j.first = j.last {
 		j.last = min(j.first+blocks, all)
-		if !j.direct {
-			j.packed = grow(&j.packed, (j.bounds[j.last]-j.bounds[j.first])*j.width)
+		switch {
+		case j.Packed != nil:
+			j.packed = j.Packed.data
+		case !j.direct:
+			j.packed = grow(&j.own, (j.bounds[j.last]-j.bounds[j.first])*j.width)
 			p.For((j.last-j.first)*slabs*len(j.panels), panelGroup, j.packTask)
 		}
 		p.ForWorker(j.rowTasks()*j.groups(), 1, j.tileTask)
@@ -175,6 +199,10 @@ func (j *job) tiles(worker, lo, hi int) {
 				b = j.packed[(j.bounds[block]-j.bounds[j.first])*j.width:]
 			}
 			j.multiply(worker, j.item, block, m, min(m+j.rows, j.M), panels, b)
+		}
+		if j.last == len(j.bounds)-1 {
+			end := panels[len(panels)-1]
+			j.finish(j.item, m, min(m+j.rows, j.M), panels[0].col, end.col+end.cols)
 		}
 	}
 }
@@ -194,6 +222,7 @@ func (j *job) items(worker, lo, hi int) {
 				j.multiply(worker, item, block, m, min(m+rowBlock, j.M), j.panels, b)
 			}
 		}
+		j.finish(item, 0, j.M, 0, j.N)
 	}
 }
 
@@ -246,7 +275,8 @@ func (j *job) dots(lo, hi int) {
 	for t := lo; t < hi; t++ {
 		item, n0 := t/tasks, t%tasks*j.dotCols
 		a, b, c := j.A[item*j.StrideA:], j.B[item*j.StrideB:], j.C[item*j.StrideC:]
-		for n := n0; n < min(n0+j.dotCols, j.N); n++ {
+		n1 := min(n0+j.dotCols, j.N)
+		for n := n0; n < n1; n++ {
 			for m := range j.M {
 				x := j.Alpha * j.dot(&a[m*j.LDA], &b[n*j.LDB], j.K)
 				if j.Bias != nil {
@@ -258,5 +288,6 @@ func (j *job) dots(lo, hi int) {
 				c[m*j.LDC+n] = x
 			}
 		}
+		j.finish(item, 0, j.M, n0, n1)
 	}
 }

@@ -69,6 +69,10 @@ func randomGemm[T Float](r *rand.Rand) GemmArgs[T] {
 	if r.IntN(3) == 0 {
 		a.StrideB = 0
 	}
+	if r.IntN(3) == 0 {
+		a.Residual = random[T](r, len(a.C))
+	}
+	a.QuickGELU = r.IntN(3) == 0
 	return a
 }
 
@@ -107,6 +111,12 @@ func (a *GemmArgs[T]) compare(t *testing.T, before []T, tolerance float64) {
 				if a.Accumulate {
 					s += want[c]
 				}
+				if a.Residual != nil {
+					s += float64(a.Residual[c])
+				}
+				if a.QuickGELU {
+					s /= 1 + math.Exp(-1.702*s)
+				}
 				want[c], inside[c] = s, true
 			}
 		}
@@ -120,8 +130,8 @@ func (a *GemmArgs[T]) compare(t *testing.T, before []T, tolerance float64) {
 }
 
 func (a GemmArgs[T]) String() string {
-	return fmt.Sprintf("m=%d n=%d k=%d transA=%v transB=%v accumulate=%v alpha=%v batch=%d bias=%v lda=%d ldb=%d ldc=%d strides %d %d %d",
-		a.M, a.N, a.K, a.TransA, a.TransB, a.Accumulate, a.Alpha, a.Batch, a.Bias != nil, a.LDA, a.LDB, a.LDC, a.StrideA, a.StrideB, a.StrideC)
+	return fmt.Sprintf("m=%d n=%d k=%d transA=%v transB=%v accumulate=%v alpha=%v batch=%d bias=%v residual=%v quickgelu=%v lda=%d ldb=%d ldc=%d strides %d %d %d",
+		a.M, a.N, a.K, a.TransA, a.TransB, a.Accumulate, a.Alpha, a.Batch, a.Bias != nil, a.Residual != nil, a.QuickGELU, a.LDA, a.LDB, a.LDC, a.StrideA, a.StrideB, a.StrideC)
 }
 
 func TestGemm(t *testing.T) {
@@ -202,6 +212,55 @@ func TestGemmFoldsBatch(t *testing.T) {
 	})
 }
 
+// A product that is given B packed has the bits of one that packs it itself, and
+// what is done to hot parts of C has the bits of what is done to all of it later.
+func TestGemmPackedAndFinished(t *testing.T) {
+	pools := []*Pool{NewPool(1), NewPool(3)}
+	eachPath(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(9, 10))
+		for range 100 {
+			a := randomGemm[float32](r)
+			a.StrideB = 0
+			before := slices.Clone(a.C)
+			plain := a
+			plain.Residual, plain.QuickGELU = nil, false
+			Gemm(pools[0], plain)
+			for item := range max(a.Batch, 1) {
+				for m := range a.M {
+					at := item*a.StrideC + m*a.LDC
+					row := a.C[at : at+a.N]
+					if a.Residual != nil {
+						Add(row, row, a.Residual[at:])
+					}
+					if a.QuickGELU {
+						QuickGELU(row, row)
+					}
+				}
+			}
+			want := slices.Clone(a.C)
+			for _, p := range pools {
+				for _, packed := range []*Packed{nil, Pack(p, a.B, a.LDB, a.K, a.N, a.TransB)} {
+					copy(a.C, before)
+					a.Packed = packed
+					Gemm(p, a)
+					if !slices.Equal(a.C, want) {
+						t.Fatalf("%d threads, packed %v: other bits for %v", p.Threads(), packed != nil, a)
+					}
+				}
+			}
+		}
+	})
+}
+
+// What was packed for other kernels does no harm.
+func TestGemmPackedForAnotherPath(t *testing.T) {
+	r := rand.New(rand.NewPCG(11, 12))
+	a := GemmArgs[float32]{M: 50, N: 70, K: 90, A: random[float32](r, 50*90), LDA: 90, B: random[float32](r, 90*70), LDB: 70, C: make([]float32, 50*70), LDC: 70}
+	p := NewPool(1)
+	a.Packed = Pack(p, a.B, a.LDB, a.K, a.N, false)
+	eachPath(t, func(t *testing.T) { testGemm(t, []*Pool{p}, a, 1e-6) })
+}
+
 func TestGemmAllocatesNothing(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
 	for _, name := range Paths() {
@@ -241,6 +300,7 @@ func TestGemmChecksItsOperands(t *testing.T) {
 		"cpu: gemm: C has 6 elements, wanted 7":                  func(a *GemmArgs[float32]) { a.LDC = 4 },
 		"cpu: gemm: A has rows of 4, 3 apart, and items 0 apart": func(a *GemmArgs[float32]) { a.LDA = 3 },
 		"cpu: gemm: bias has 2 elements, wanted 3":               func(a *GemmArgs[float32]) { a.Bias = make([]float32, 2) },
+		"cpu: gemm: residual has 5 elements, wanted 6":           func(a *GemmArgs[float32]) { a.Residual = make([]float32, 5) },
 		"cpu: gemm: items of C are 1 apart and overlap":          func(a *GemmArgs[float32]) { a.Batch, a.StrideC, a.C = 2, 1, make([]float32, 9) },
 	} {
 		a := ok()
