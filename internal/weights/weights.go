@@ -116,6 +116,15 @@ func (f *File) Format() Format { return f.format }
 // Names returns the names of all tensors, sorted.
 func (f *File) Names() []string { return slices.Clone(f.names) }
 
+// Without returns a view of the file that lacks the tensors of some names.
+func (f *File) Without(drop func(name string) bool) *File {
+	view := *f
+	view.names = slices.DeleteFunc(slices.Clone(f.names), drop)
+	view.entries = maps.Clone(f.entries)
+	maps.DeleteFunc(view.entries, func(name string, _ entry) bool { return drop(name) })
+	return &view
+}
+
 // Metadata returns the file's free-form string pairs.
 func (f *File) Metadata() map[string]string { return maps.Clone(f.meta) }
 

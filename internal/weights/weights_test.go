@@ -199,6 +199,10 @@ func FuzzParse(f *testing.F) {
 	f.Add(raw(`{"x":{"dtype":"F16","shape":[2,1],"data_offsets":[0,4]},"__metadata__":{"a":"b"}}`, 0, 0x3c, 0, 0xbc))
 	f.Add(raw(`{"x":{"dtype":"I64","shape":[],"data_offsets":[0,8]}}`, make([]byte, 8)...))
 	f.Add([]byte("<html>"))
+	f.Add(checkpoint(f, dictOf(text("x"), tensorOf(storageOf("0", 4), 0, []int{2, 2}, []int{2, 1}))))
+	f.Add([]byte(string(legacyMagic) + program("M\xe9\x03") + program("}") +
+		program(dictOf(text("x"), tensorOf(storageOf("0", 1), 0, []int{1}, []int{1}))) +
+		program("]"+text("0")+"a") + "\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x80\x3f"))
 	f.Fuzz(func(t *testing.T, content []byte) {
 		file, err := Parse("fuzz", content)
 		if err != nil {
