@@ -1,0 +1,28 @@
+"""Lists of images pickled as Dassl does.
+
+usage: pickle.py FILE PROTOCOL < {"train": [[path, label, class]...], ...}
+"""
+import json
+import pickle
+import sys
+import types
+
+
+class Datum:
+    def __init__(self, impath, label, classname):
+        self._impath = impath
+        self._label = label
+        self._domain = 0
+        self._classname = classname
+
+
+module = types.ModuleType("dassl.data.datasets.base_dataset")
+for name in ["dassl", "dassl.data", "dassl.data.datasets"]:
+    sys.modules[name] = types.ModuleType(name)
+sys.modules[module.__name__] = module
+Datum.__module__, Datum.__qualname__ = module.__name__, "Datum"
+module.Datum = Datum
+
+lists = {name: [Datum(*x) for x in items] for name, items in json.load(sys.stdin).items()}
+with open(sys.argv[1], "wb") as f:
+    pickle.dump(lists, f, protocol=int(sys.argv[2]))
