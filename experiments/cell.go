@@ -172,6 +172,7 @@ func (l *Lab) score(ctx context.Context, c Config, run *Run, m methods.Method, v
 	res.Base, res.Novel = base.accuracy(), novel.accuracy()
 	res.BaseClasses, res.NovelClasses = l.bench.Base, len(l.bench.Classes)-l.bench.Base
 	res.BaseImages, res.NovelImages = base.Images, novel.Images
+	res.Classes = append(base.Classes, novel.Classes...)
 	res.OnObject = pointing(base, novel)
 	res.Skipped = l.badTest
 	if methods.Learns(c.Method[0]) {

@@ -21,6 +21,7 @@ const onObject = .1
 // evaluation is a method on the test images of one half of the classes.
 type evaluation struct {
 	Images, Right int
+	Classes       []runfmt.ClassCount
 	Seconds       float64                     // in the program, the image encoder apart
 	hits          [3]struct{ on, tokens int } // of the best 1, 3, 5 kept tokens
 	patches       struct{ on, all int }
@@ -56,6 +57,9 @@ func (l *Lab) evaluate(ctx context.Context, c Config, m methods.Method, lo, hi i
 			idx = append(idx, i)
 		}
 	}
+	for _, name := range l.bench.Classes[lo:hi] {
+		ev.Classes = append(ev.Classes, runfmt.ClassCount{Name: name})
+	}
 	shown := examples(len(idx))
 	for at := 0; at < len(idx); at += encodeBatch {
 		part := idx[at:min(at+encodeBatch, len(idx))]
@@ -71,9 +75,9 @@ func (l *Lab) evaluate(ctx context.Context, c Config, m methods.Method, lo, hi i
 		}
 		ev.Seconds += time.Since(start).Seconds() * float64(len(part)) / encodeBatch
 		for b, i := range part {
-			class := lo + p.Output("class").Int[b]
+			class, label := lo+p.Output("class").Int[b], l.bench.Test[i].Label
 			kept := keptOf(p, b)
-			ev.count(class == l.bench.Test[i].Label, kept, l.test.Masks[i])
+			ev.count(class == label, &ev.Classes[label-lo], kept, l.test.Masks[i])
 			if shown[at+b] {
 				x, err := l.example(c, i, class, kept)
 				if err != nil {
@@ -161,10 +165,12 @@ func (l *Lab) scope(vars []*graph.Variable) (*graph.Scope, methods.CLIP, error) 
 	return s, methods.CLIP{Model: l.model, Scope: s, Encoders: enc}, nil
 }
 
-func (e *evaluation) count(right bool, kept []int, mask []float32) {
+func (e *evaluation) count(right bool, class *runfmt.ClassCount, kept []int, mask []float32) {
 	e.Images++
+	class.Images++
 	if right {
 		e.Right++
+		class.Right++
 	}
 	if kept == nil || mask == nil {
 		return
@@ -219,7 +225,7 @@ func (l *Lab) example(c Config, i, class int, kept []int) (runfmt.Example, error
 	if err := png.Encode(&b, img); err != nil {
 		return runfmt.Example{}, err
 	}
-	x := runfmt.Example{PNG: b.Bytes(), Grid: l.model.Vision.Grid(), Caption: l.bench.Classes[class], Right: class == pic.Label}
+	x := runfmt.Example{PNG: b.Bytes(), Grid: l.model.Vision.Grid(), Caption: l.bench.Classes[class], Right: class == pic.Label, Class: l.bench.Classes[pic.Label]}
 	if kept != nil {
 		k := min(c.Spotlight.Level1, len(kept))
 		x.Level1, x.Level2 = append([]int{}, kept[:k]...), append([]int{}, kept[k:]...)

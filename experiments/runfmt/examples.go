@@ -18,8 +18,9 @@ type Example struct {
 	Grid    int    `json:"grid"`             // patches a side
 	Level1  []int  `json:"level1,omitempty"` // kept patches, row by row from the top left
 	Level2  []int  `json:"level2,omitempty"`
-	Caption string `json:"caption"` // the predicted class
-	Right   bool   `json:"right"`   // whether it is the true one
+	Caption string `json:"caption"`         // the predicted class
+	Right   bool   `json:"right"`           // whether it is the true one
+	Class   string `json:"class,omitempty"` // the true one; "" in files of programs that did not write it
 }
 
 // WriteExamples writes the examples of the run folder dir.

@@ -45,6 +45,10 @@ type Result struct {
 	BaseImages   int `json:"base_images"`  // test images of the base classes
 	NovelImages  int `json:"novel_images"` // test images of the novel classes
 
+	// Classes are the classes one by one, the BaseClasses base ones first; absent
+	// in results of programs that did not count them.
+	Classes []ClassCount `json:"classes,omitempty"`
+
 	TrainableTensors int `json:"trainable_tensors"`
 	TrainableScalars int `json:"trainable_scalars"`
 	PromptScalars    int `json:"prompt_scalars"` // those of the trainable scalars that are the learned context
@@ -61,6 +65,14 @@ type Result struct {
 	FinalLoss    float64 `json:"final_loss"` // mean over the last epoch, 0 if nothing was trained
 	TrainSeconds float64 `json:"train_seconds"`
 	EvalSeconds  float64 `json:"eval_seconds"`
+}
+
+// ClassCount is how many test images a class has and how many of them were
+// classified right, among the classes of its half.
+type ClassCount struct {
+	Name   string `json:"name"`
+	Right  int    `json:"right"`
+	Images int    `json:"images"`
 }
 
 // OnObject is the share of the kept tokens, best first, whose patch lies on the
@@ -125,6 +137,14 @@ func ReadResult(dir string) (Result, error) {
 		return Result{}, fmt.Errorf("%s: has no method", path)
 	case r.Dataset == "":
 		return Result{}, fmt.Errorf("%s: has no dataset", path)
+	}
+	if n := len(r.Classes); n > 0 && n != r.BaseClasses+r.NovelClasses {
+		return Result{}, fmt.Errorf("%s: classes: found %d, want %d base and %d novel ones", path, n, r.BaseClasses, r.NovelClasses)
+	}
+	for _, c := range r.Classes {
+		if c.Right < 0 || c.Right > c.Images {
+			return Result{}, fmt.Errorf("%s: classes: %s has %d right of %d images", path, c.Name, c.Right, c.Images)
+		}
 	}
 	for name, v := range map[string]float64{"base": r.Base, "novel": r.Novel, "hm": r.HM} {
 		if v < 0 || v > 100 {
