@@ -83,7 +83,6 @@ func TestMistakes(t *testing.T) {
 		{"run CONFIG dataset=DIR/none.yaml", 1, `task "DIR/none.yaml": neither a file nor one of clutter, dusk, fog, tuning-1, tuning-2, tuning-3, tuning-4`},
 
 		{"run CONFIG clip=DIR/none.safetensors", 1, `weights DIR/none.safetensors: no such file: file does not exist`},
-		{"run CONFIG clip=DIR", 1, `weights DIR: not a regular file`},
 
 		{"run CONFIG out=DIR/typo.yaml/runs", 1, `open run: mkdir DIR/typo.yaml: not a directory`},
 	} {
@@ -98,8 +97,9 @@ func TestMistakes(t *testing.T) {
 		{"half.safetensors", "weights PATH: truncated: tensor "},
 		{"head.safetensors", "weights PATH: truncated: its header claims "},
 		{"empty.safetensors", "weights PATH: the file is empty"},
-		{"page.safetensors", "weights PATH: not a "},
-		{"noise.safetensors", "weights PATH: not a "},
+		{"page.safetensors", "weights PATH: a web page, not weights"},
+		{"noise.safetensors", "weights PATH: not weights: "},
+		{"hollow", "weights PATH: a folder without weights, wanted one of "},
 		{"other.safetensors", "PATH: not a CLIP "},
 	} {
 		path := filepath.Join(dir, bad.name)
