@@ -1,6 +1,6 @@
 """Lists of images pickled as Dassl does.
 
-usage: pickle.py FILE PROTOCOL < {"train": [[path, label, class]...], ...}
+usage: datum.py < [{"file": FILE, "protocol": N, "lists": {"train": [[path, label, class]...], ...}}...]
 """
 import json
 import pickle
@@ -23,6 +23,7 @@ sys.modules[module.__name__] = module
 Datum.__module__, Datum.__qualname__ = module.__name__, "Datum"
 module.Datum = Datum
 
-lists = {name: [Datum(*x) for x in items] for name, items in json.load(sys.stdin).items()}
-with open(sys.argv[1], "wb") as f:
-    pickle.dump(lists, f, protocol=int(sys.argv[2]))
+for task in json.load(sys.stdin):
+    lists = {name: [Datum(*x) for x in items] for name, items in task["lists"].items()}
+    with open(task["file"], "wb") as f:
+        pickle.dump(lists, f, protocol=task["protocol"])
