@@ -8,6 +8,7 @@ import (
 	"spotlighter/graph/cpu"
 	"spotlighter/internal/clip"
 	"spotlighter/internal/tiny"
+	"spotlighter/spotlight"
 	"spotlighter/textenc"
 	"spotlighter/vit/preprocess"
 )
@@ -37,11 +38,11 @@ type Lab struct {
 const memoryLimit = 4 << 30
 
 // keeps decides whether the features of n pictures stay in memory.
-func (l *Lab) keeps(c Config, what string, n int) bool {
+func (l *Lab) keeps(c Config, e *encoder, what string, n int) bool {
 	if c.Cache != "auto" {
 		return c.Cache == "memory"
 	}
-	need := int64(n) * l.full.bytes()
+	need := int64(n) * e.bytes()
 	if need > memoryLimit {
 		l.Note(fmt.Sprintf("features of %d %s images would take %.1f GiB: they are encoded anew each time (cache=memory keeps them, spotlight.reread_blocks=1 makes them smaller)", n, what, float64(need)/(1<<30)))
 		return false
@@ -136,7 +137,11 @@ func (l *Lab) hold(ctx context.Context, c Config, say func(phase string, share f
 	if l.plain, err = newEncoder(l.model, c.Spotlight, false, l.pool); err != nil {
 		return err
 	}
-	l.test, err = newFeatures(ctx, l.full, b.Test, nil, l.keeps(c, "test", len(b.Test)), func(s float64) { say("encode test images", s) })
+	enc := l.full
+	if c.Spotlight.Variant == spotlight.Release { // no method reads tokens at test time
+		enc = l.plain
+	}
+	l.test, err = newFeatures(ctx, enc, b.Test, nil, l.keeps(c, enc, "test", len(b.Test)), func(s float64) { say("encode test images", s) })
 	if err == nil {
 		l.key = key
 	}
@@ -164,7 +169,7 @@ func (l *Lab) holdTrain(ctx context.Context, c Config, say func(phase string, sh
 	for i, p := range pictures {
 		l.labels[i] = p.Label
 	}
-	side, keep := l.model.Vision.ImageSize, l.keeps(c, "training", len(pictures)*c.Train.Views)
+	side, keep := l.model.Vision.ImageSize, l.keeps(c, l.full, "training", len(pictures)*c.Train.Views)
 	for v := range c.Train.Views {
 		crop := func(img *preprocess.RGB, i int) *preprocess.RGB {
 			return augment(img, side, c.Train.CropScale, c.Seed[0], i, v)

@@ -7,7 +7,7 @@ import (
 )
 
 // Model is the published trainer's learned part: 15 tensors beside the prompt,
-// 8D² + 10D scalars.
+// 8D² + 8D scalars.
 type Model struct {
 	Config
 	scope     *graph.Scope
