@@ -20,6 +20,7 @@ import (
 
 const (
 	indexHeader = "spotlighter index 1"
+	indexEnd    = "." // no class folder's name
 	// minIndexed is the number of images from which a listing is kept.
 	minIndexed = 10000
 	// unsettled is how young a change may be for another one soon after it to
@@ -50,12 +51,12 @@ func readIndex(dir string) map[string]classFolder {
 	known := map[string]classFolder{}
 	for {
 		name := next()
-		if name == "" {
+		if name == indexEnd {
 			return known
 		}
 		changed, err := strconv.ParseInt(next(), 10, 64)
 		count, err2 := strconv.Atoi(next())
-		if err != nil || err2 != nil || count < 0 || count > len(content) {
+		if err != nil || err2 != nil || count < 0 || count > len(content) { // or the text has ended
 			return nil
 		}
 		f := classFolder{name: name, changed: time.Unix(0, changed), images: make([]string, count)}
@@ -99,6 +100,7 @@ func writeIndex(dir string, folders []classFolder, started time.Time) {
 				b.WriteByte('\n')
 			}
 		}
+		fmt.Fprintf(b, "%s\n", indexEnd)
 		return b.Flush()
 	})
 }
