@@ -85,10 +85,7 @@ func TestWithRandomWords(t *testing.T) {
 	}
 
 	// The drawn ones have the deviation of the table.
-	var long []string
-	for _, w := range strings.Fields("dog cat tree house green blue yellow car train plane boat road river hill stone glass book chair table door") {
-		long = append(long, w)
-	}
+	long := strings.Fields("dog cat tree house green blue yellow car train plane boat road river hill stone glass book chair table door")
 	many := m.WithRandomWords(long)
 	var known, drawn float64
 	for _, x := range f.tensors["token_embedding.weight"].Data {
