@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"spotlighter/experiments/runfmt"
 	"spotlighter/internal/atomicfile"
@@ -182,13 +183,24 @@ func holder() string {
 	return "process " + strconv.Itoa(os.Getpid()) + " on " + host
 }
 
+// lockSoon takes the lock, or fails after a moment: somebody who only looks (see
+// LookAt) holds it for less than that.
+func lockSoon(f *os.File) error {
+	err := tryLock(f)
+	for try := 0; try < 10 && errors.Is(err, errLocked); try++ {
+		time.Sleep(10 * time.Millisecond)
+		err = tryLock(f)
+	}
+	return err
+}
+
 // lockFile takes the lock of the file at path or says who has it.
 func lockFile(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return nil, err
 	}
-	if err := tryLock(f); err != nil {
+	if err := lockSoon(f); err != nil {
 		f.Close()
 		if errors.Is(err, errLocked) {
 			who, _ := os.ReadFile(path) // only words for the error

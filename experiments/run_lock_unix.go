@@ -21,3 +21,6 @@ func tryLock(f *os.File) error {
 		}
 	}
 }
+
+// isReadOnly tells a file system that takes no writes.
+func isReadOnly(err error) bool { return errors.Is(err, unix.EROFS) }
