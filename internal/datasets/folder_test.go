@@ -192,15 +192,15 @@ func TestIndex(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	t.Setenv("HOME", t.TempDir())
 	root := hardLinks(t, 20, 600)
-	first, err := listClasses(root)
-	if err != nil {
+	if _, err := listClasses(root); err != nil {
 		t.Fatal(err)
 	}
 	if known := readIndex(root); len(known) != 0 {
 		t.Errorf("%d folders that changed just now are kept", len(known))
 	}
 	settle(t, root)
-	if first, err = listClasses(root); err != nil {
+	first, err := listClasses(root)
+	if err != nil {
 		t.Fatal(err)
 	}
 	known := readIndex(root)
