@@ -2,6 +2,7 @@ package textenc
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 )
@@ -17,9 +18,12 @@ const (
 	ContextLength = 77
 )
 
-// maxCachedWords bounds the memory of a long run over free text. Prompts and
-// captions use a small part of it.
-const maxCachedWords = 1 << 16
+// A long run over free text must not fill the memory with words. Prompts and
+// captions use a small part of this.
+const (
+	maxCachedWords = 1 << 16
+	maxCachedBytes = longWord // of a word
+)
 
 // Tokenizer is CLIP's lower-cased byte-pair encoding. It is safe for
 // concurrent use.
@@ -44,8 +48,15 @@ func NewTokenizer() (*Tokenizer, error) {
 // published tokenizer, the marks' own spellings <|startoftext|> and
 // <|endoftext|> inside the text stand for the marks.
 func (t *Tokenizer) Encode(text string) []int {
+	if ids, ok := t.encodePlain(text); ok {
+		return ids
+	}
+	return t.encodeWords(clean(text))
+}
+
+// encodeWords returns the ids of a cleaned text.
+func (t *Tokenizer) encodeWords(rest string) []int {
 	var ids []int
-	rest := clean(text)
 	for {
 		var word string
 		if word, rest = nextWord(rest); word == "" {
@@ -60,13 +71,23 @@ func (t *Tokenizer) Encode(text string) []int {
 func (t *Tokenizer) Tokens(text string, context int) ([]int, error) {
 	ids := t.Encode(text)
 	if n := len(ids) + 2; n > context {
-		return nil, fmt.Errorf("text %q is too long: %d tokens with both marks, the context holds %d", text, n, context)
+		return nil, fmt.Errorf("text %s is too long: %d tokens with both marks, the context holds %d", quoted(text), n, context)
 	}
 	out := make([]int, context)
 	out[0] = SOT
 	n := copy(out[1:], ids)
 	out[n+1] = EOT
 	return out, nil
+}
+
+// Truncated is Tokens for a text of any length: one that does not fit loses its
+// end, as with the published tokenizer's truncate=True.
+func (t *Tokenizer) Truncated(text string, context int) []int {
+	out := make([]int, context)
+	out[0] = SOT
+	n := copy(out[1:context-1], t.Encode(text))
+	out[n+1] = EOT
+	return out
 }
 
 // Decode returns the text that ids stand for, with a space after each word as
@@ -82,6 +103,14 @@ func (t *Tokenizer) Decode(ids []int) (string, error) {
 	return strings.ToValidUTF8(b.String(), "\uFFFD"), nil
 }
 
+// quoted is a text in a message, shortened.
+func quoted(text string) string {
+	if r := []rune(text); len(r) > 200 {
+		text = string(r[:200]) + "…"
+	}
+	return strconv.Quote(text)
+}
+
 // encodeWord returns the ids of one word; the caller must not change them.
 func (t *Tokenizer) encodeWord(word string) []int {
 	t.mu.RLock()
@@ -91,6 +120,9 @@ func (t *Tokenizer) encodeWord(word string) []int {
 		return ids
 	}
 	ids = t.vocab.encode(word)
+	if len(word) > maxCachedBytes {
+		return ids
+	}
 	t.mu.Lock()
 	if len(t.words) < maxCachedWords {
 		t.words[strings.Clone(word)] = ids // word is a part of the whole text

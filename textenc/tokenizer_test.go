@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"spotlighter/internal/shared"
 )
@@ -99,6 +100,9 @@ func gunzip(t *testing.T, content []byte) []byte {
 
 func TestTokens(t *testing.T) {
 	tok := newTokenizer(t)
+	if got, want := tok.Truncated("a photo of", 4), []int{SOT, 320, 1125, EOT}; !slices.Equal(got, want) {
+		t.Errorf("truncated: %v, want %v", got, want)
+	}
 	got, err := tok.Tokens("a photo", 6)
 	if want := []int{SOT, 320, 1125, EOT, 0, 0}; err != nil || !slices.Equal(got, want) {
 		t.Errorf("got %v, %v, want %v", got, err, want)
@@ -143,6 +147,9 @@ func FuzzWords(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		text := clean(s)
+		if plain, ok := tok.encodePlain(s); ok && !slices.Equal(plain, tok.encodeWords(text)) {
+			t.Fatalf("%q: the plain way gives %v, the general way %v", s, plain, tok.encodeWords(text))
+		}
 		want := wordPattern.FindAllString(text, -1)
 		var got []string
 		for word, rest := nextWord(text); word != ""; word, rest = nextWord(rest) {
@@ -159,6 +166,44 @@ func FuzzWords(f *testing.F) {
 			t.Fatalf("%q: decoded %q, %v, want %q", s, back, err, joined)
 		}
 	})
+}
+
+// FuzzLong holds the merging of long words against the plain one.
+func FuzzLong(f *testing.F) {
+	tok := newTokenizer(f)
+	for _, s := range []string{"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "thethethethethequickbrownfox", "\xff\xfe日本語日本語", "!!!!!!!!!!!!!!!!!!!!!!?!"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if s == "" || len(s) > 2000 {
+			return
+		}
+		bytes := func() []int {
+			ids := make([]int, len(s))
+			for i := range len(s) {
+				ids[i] = tok.vocab.byteID[s[i]]
+			}
+			ids[len(ids)-1] += firstEnd
+			return ids
+		}
+		if got, want := tok.vocab.mergeLong(bytes()), tok.vocab.merge(bytes()); !slices.Equal(got, want) {
+			t.Errorf("%q: %v, want %v", s, got, want)
+		}
+	})
+}
+
+// TestLongWord wants a megabyte without a space done in a moment.
+func TestLongWord(t *testing.T) {
+	tok := newTokenizer(t)
+	start := time.Now()
+	ids := tok.Encode(strings.Repeat("abcdefgh", 1<<17))
+	if took := time.Since(start); len(ids) < 1<<17 || took > 5*time.Second {
+		t.Errorf("%d ids in %v", len(ids), took)
+	}
+	_, err := tok.Tokens(strings.Repeat("word ", 1<<18), ContextLength)
+	if err == nil || len(err.Error()) > 500 {
+		t.Errorf("error of a megabyte: %.600v", err)
+	}
 }
 
 // TestDamagedVocabulary wants an error, not wrong ids.

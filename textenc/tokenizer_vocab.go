@@ -104,6 +104,15 @@ func (v *vocabulary) encode(word string) []int {
 		ids[i] = v.byteID[word[i]]
 	}
 	ids[len(ids)-1] += firstEnd
+	if len(ids) > longWord {
+		return v.mergeLong(ids)
+	}
+	return v.merge(ids)
+}
+
+// merge looks for the lowest pair anew each time, which is fastest for the
+// words of a language.
+func (v *vocabulary) merge(ids []int) []int {
 	for {
 		best := math.MaxInt
 		var pair [2]int
