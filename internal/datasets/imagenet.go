@@ -87,7 +87,7 @@ func readImageNet(r request) (*Dataset, error) {
 // published code leaves behind, if it is there.
 func (r request) likePreprocessed(d *Dataset) error {
 	file := r.file("preprocessed.pkl")
-	data, err := readPickle(file, r.folder)
+	data, err := readPickle(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		d.Notes = append(d.Notes, "no preprocessed.pkl of an earlier run of CoOp: training images are sampled in the order of their names, not in that of the disk")
 		return nil
