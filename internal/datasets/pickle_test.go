@@ -133,3 +133,14 @@ func TestPickleErrors(t *testing.T) {
 		}
 	}
 }
+
+// FuzzUnpickle wants an answer or an error, whatever a file holds.
+func FuzzUnpickle(f *testing.F) {
+	for _, text := range []string{
+		"\x80\x02}q\x00X\x05\x00\x00\x00trainq\x01]q\x02cd\nDatum\nq\x03)\x81q\x04}q\x05(X\x07\x00\x00\x00_impathX\x01\x00\x00\x00xX\x06\x00\x00\x00_labelK\x01ubas.",
+		"\x80\x04\x95\x10\x00\x00\x00\x00\x00\x00\x00}\x94\x8c\x01x]\x94(K\x01M\x01\x01Nh\x00es.",
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) { _, _ = unpickle(text) })
+}
