@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -66,10 +67,8 @@ func say(d *datasets.Dataset) {
 func (f *dataFlags) absent(name string) bool {
 	guide, _ := datasets.Describe(name)
 	folder := guide.Folder
-	if folder != "." {
-		folder = f.root + string(os.PathSeparator) + folder
-	} else {
-		folder = f.root
+	if !filepath.IsAbs(folder) {
+		folder = filepath.Join(f.root, folder)
 	}
 	_, err := os.Stat(folder)
 	return errors.Is(err, fs.ErrNotExist)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -77,7 +78,8 @@ func (f *dataFlags) check(ctx context.Context, names []string, threads int, quie
 		}
 		p.Start(i)
 		r, err := d.Check(ctx, threads, func(n int) {
-			p.Step(progress.Step{Phase: fmt.Sprintf("%d of %.0f images", n, tasks[i].Work), Done: float64(n) / tasks[i].Work})
+			share := float64(n) / tasks[i].Work
+			p.Step(progress.Step{Phase: fmt.Sprintf("%s %d of %.0f images", bar(share), n, tasks[i].Work), Done: share})
 		})
 		if err != nil {
 			return err
@@ -93,6 +95,13 @@ func (f *dataFlags) check(ctx context.Context, names []string, threads int, quie
 		return fmt.Errorf("%d of %d data sets have faults", faulty, len(names))
 	}
 	return nil
+}
+
+// bar draws a share in 20 columns.
+func bar(share float64) string {
+	const columns = 20
+	done := min(int(share*columns), columns)
+	return strings.Repeat("█", done) + strings.Repeat("░", columns-done)
 }
 
 func printReport(d *datasets.Dataset, r datasets.Report, limit int) {

@@ -120,6 +120,10 @@ func TestAccents(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "train[0]: no image") || !strings.Contains(err.Error(), "decomposed (NFD)") {
 		t.Errorf("got %v", err)
 	}
+	put(t, root, map[string]string{"caltech-101/101_ObjectCategories/caf\u00e9/0.jpg": "-> 0.jpg"})
+	if _, err = Open("caltech101", root, 1); err == nil || !strings.Contains(err.Error(), "train[0]: stat ") || !strings.Contains(err.Error(), "too many levels of symbolic links") {
+		t.Errorf("a loop: %v", err)
+	}
 	root = t.TempDir()
 	files := map[string]string{}
 	pictures(files, 4, "cafe\u0301/")

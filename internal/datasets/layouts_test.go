@@ -330,3 +330,50 @@ func TestImageNetErrors(t *testing.T) {
 		t.Errorf("imagenetv2: %v", err)
 	}
 }
+
+// TestNoSplit says what is missing where no split can be made.
+func TestNoSplit(t *testing.T) {
+	for name, c := range map[string]struct{ image, want string }{
+		"stanford_cars":  {"stanford_cars/cars_train/1.jpg", "split_zhou_StanfordCars.json (it is needed: devkit/cars_meta.mat is a MATLAB file, which is not read): file does not exist"},
+		"oxford_flowers": {"oxford_flowers/jpg/1.jpg", "split_zhou_OxfordFlowers.json (it is needed: imagelabels.mat is a MATLAB file, which is not read): file does not exist"},
+		"oxford_pets":    {"oxford_pets/images/1.jpg", "split_zhou_OxfordPets.json, and without it: no list "},
+		"sun397":         {"sun397/SUN397/a/abbey/1.jpg", "sun397/ClassName.txt: file does not exist"},
+		"ucf101":         {"ucf101/UCF-101-midframes/Yo_Yo/1.jpg", "ucf101/ucfTrainTestlist/classInd.txt: file does not exist"},
+		"dtd":            {"dtd/images/banded/1.jpg", "split_zhou_DescribableTextures.json, and without it: class folder "},
+	} {
+		root := t.TempDir()
+		put(t, root, map[string]string{c.image: ""})
+		if _, err := Open(name, root, 1); err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), root) {
+			t.Errorf("got %v, want %q", err, c.want)
+		}
+	}
+}
+
+// TestListErrors wants the list and the line.
+func TestListErrors(t *testing.T) {
+	for _, c := range []struct{ name, file, text, want string }{
+		{"oxford_pets", "annotations/trainval.txt", "Beagle_1 1 1 1\nBeagle_2 1\n", "line 2: wanted Breed_number"},
+		{"oxford_pets", "annotations/trainval.txt", "Beagle_1 x 1 1\n", `line 1: label "x"`},
+		{"oxford_pets", "annotations/trainval.txt", "../Beagle_1 1 1 1\n", "line 1: path"},
+		{"oxford_pets", "annotations/trainval.txt", "Beagle_1 0 1 1\n", "line 1: label -1"},
+		{"oxford_pets", "annotations/trainval.txt", "\xff", "not UTF-8"},
+		{"sun397", "ClassName.txt", "/a/abbey\n/a/abbey\n", `line 2: class "a/abbey" is there twice`},
+		{"sun397", "Training_01.txt", "/a/alley/1.jpg\n", `line 1: class "a/alley" is not in ClassName.txt`},
+		{"ucf101", "ucfTrainTestlist/trainlist01.txt", "YoYo/v.avi 1\nDiving/v.avi 2\n", "line 2: wanted a class of classInd.txt"},
+		{"fgvc_aircraft", "images_variant_val.txt", "001 747\n", `line 1: variant "747" is not in variants.txt`},
+	} {
+		l, _ := find(c.name)
+		root := t.TempDir()
+		files := map[string]string{
+			"oxford_pets/images/Beagle_1.jpg": "",
+			"sun397/ClassName.txt":            "/a/abbey\n", "sun397/SUN397/a/abbey/1.jpg": "",
+			"ucf101/ucfTrainTestlist/classInd.txt": "1 YoYo\n", "ucf101/UCF-101-midframes/Yo_Yo/v.jpg": "",
+			"fgvc_aircraft/variants.txt": "737\n", "fgvc_aircraft/images_variant_train.txt": "001 737\n", "fgvc_aircraft/images/001.jpg": "",
+		}
+		files[l.folder+"/"+c.file] = c.text
+		put(t, root, files)
+		if _, err := Open(c.name, root, 1); err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), c.file) {
+			t.Errorf("%s: got %v, want %q", c.name, err, c.want)
+		}
+	}
+}

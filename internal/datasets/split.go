@@ -14,10 +14,13 @@ func splitOr(unsplit func(request) (*Dataset, error)) func(request) (*Dataset, e
 		path, ok := r.splitFile()
 		if !ok {
 			d, err := unsplit(r)
-			if errors.Is(err, errNoClasses) {
+			var matlab matlabError
+			switch {
+			case errors.Is(err, errNoClasses):
 				return nil, fmt.Errorf("no split file %s: %w", path, os.ErrNotExist)
-			}
-			if err != nil {
+			case errors.As(err, &matlab):
+				return nil, fmt.Errorf("no split file %s (it is needed: %w): %w", path, err, os.ErrNotExist)
+			case err != nil:
 				return nil, fmt.Errorf("no split file %s, and without it: %w", path, err)
 			}
 			d.Notes = append(d.Notes, fmt.Sprintf("no %s: split by seed %d, not as published", path, r.seed))
@@ -36,11 +39,14 @@ func splitOr(unsplit func(request) (*Dataset, error)) func(request) (*Dataset, e
 	}
 }
 
+// matlabError is a data set's own list, by its name, that is a MATLAB file.
+type matlabError string
+
+func (e matlabError) Error() string { return string(e) + " is a MATLAB file, which is not read" }
+
 // needsSplit is for data sets whose own lists are MATLAB files.
-func needsSplit(lists string) func(request) (*Dataset, error) {
-	return func(r request) (*Dataset, error) {
-		return nil, fmt.Errorf("%s is a MATLAB file and not read: %w", r.file(lists), os.ErrNotExist)
-	}
+func needsSplit(list string) func(request) (*Dataset, error) {
+	return func(request) (*Dataset, error) { return nil, matlabError(list) }
 }
 
 // parseSplit reads a split file: for each part a list of [path, label, class
