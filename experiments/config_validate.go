@@ -73,7 +73,11 @@ func (c Config) validateDataset(key, name string) error {
 	switch {
 	case datasets.Known(name):
 		guide, _ := datasets.Describe(name)
-		return check(c.Data.Root != "", "data.root: found nothing, want the folder that holds %s (dataset %s)", guide.Folder, name)
+		holds := guide.Folder
+		if holds == "." {
+			holds = "the class folders"
+		}
+		return check(c.Data.Root != "", "data.root: found nothing, want the folder that holds %s (dataset %s)", holds, name)
 	case slices.Contains(datasetNames, name), tuningTask.MatchString(name), isTaskFile(name):
 		return nil
 	case strings.Contains(name, ","):
