@@ -71,7 +71,7 @@ func (t *Tokenizer) encodeWords(rest string) []int {
 func (t *Tokenizer) Tokens(text string, context int) ([]int, error) {
 	ids := t.Encode(text)
 	if n := len(ids) + 2; n > context {
-		return nil, fmt.Errorf("text %s is too long: %d tokens with both marks, the context holds %d", quoted(text), n, context)
+		return nil, fmt.Errorf("text %s is too long: %d tokens with both marks, the context holds %d", Quoted(text), n, context)
 	}
 	out := make([]int, context)
 	out[0] = SOT
@@ -103,8 +103,8 @@ func (t *Tokenizer) Decode(ids []int) (string, error) {
 	return strings.ToValidUTF8(b.String(), "\uFFFD"), nil
 }
 
-// quoted is a text in a message, shortened.
-func quoted(text string) string {
+// Quoted is a text as messages show it: in quotes, and not more than its beginning.
+func Quoted(text string) string {
 	if r := []rune(text); len(r) > 200 {
 		text = string(r[:200]) + "…"
 	}

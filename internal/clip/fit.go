@@ -78,3 +78,15 @@ func (f Fit) err() error {
 
 // maxListed bounds how many names a message has of a kind.
 const maxListed = 10
+
+// Check is an error that names what does not fit.
+func (c *Checkpoint) Check() error {
+	fit, err := c.Fit()
+	if err == nil {
+		err = fit.err()
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.File.Name(), err)
+	}
+	return nil
+}

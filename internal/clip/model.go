@@ -30,6 +30,7 @@ type Model struct {
 	tokenizer *textenc.Tokenizer
 	vocab     *Vocabulary
 	promptEnd string // "." where the model was trained on sentences
+	truncate  bool
 }
 
 // Encoders are a model's two towers in one graph.
@@ -150,16 +151,28 @@ func (m *Model) Prompt(prefix, class string) string {
 	return prefix + " " + strings.ReplaceAll(class, "_", " ") + m.promptEnd
 }
 
-// Tokens turns a text into rows of the embedding table, SOT and EOT included.
+// Truncating is the model with texts that are too long cut to its context, in
+// place of an error.
+func (m *Model) Truncating() *Model {
+	c := *m
+	c.truncate = true
+	return &c
+}
+
+// Tokens turns a text into rows of the embedding table, SOT and EOT included. A
+// text may spell the marks out; features are read at the first EOT.
 func (m *Model) Tokens(text string) ([]int, error) {
-	ids := append([]int{textenc.SOT}, m.tokenizer.Encode(text)...)
-	if end := slices.Index(ids, textenc.EOT); end >= 0 { // spelt out in the text: features are read at the first
+	ids := m.tokenizer.Encode(text)
+	if end := slices.Index(ids, textenc.EOT); end >= 0 {
 		ids = ids[:end]
 	}
-	ids = append(ids, textenc.EOT)
-	if len(ids) > m.Text.Context {
-		return nil, fmt.Errorf("%q has %d tokens, the text encoder takes %d", text, len(ids), m.Text.Context)
+	if n := len(ids) + 2; n > m.Text.Context {
+		if !m.truncate {
+			return nil, fmt.Errorf("%s has %d tokens, the text encoder takes %d; truncate: true cuts it", textenc.Quoted(text), n, m.Text.Context)
+		}
+		ids = ids[:m.Text.Context-2]
 	}
+	ids = append(append([]int{textenc.SOT}, ids...), textenc.EOT)
 	return m.vocab.Rows(ids, text, m.tokenizer)
 }
 
