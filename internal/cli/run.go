@@ -25,12 +25,14 @@ const baseline = "coop"
 // runFlags are the flags of commands that run experiments.
 type runFlags struct {
 	json, quiet bool
+	sheet       bool // draw the contact sheet
 	threads     int
 }
 
 func (f *runFlags) add(c *cobra.Command) {
 	c.Flags().BoolVar(&f.json, "json", false, "print the table as JSON")
 	c.Flags().BoolVar(&f.quiet, "quiet", false, "no progress")
+	c.Flags().BoolVar(&f.sheet, "sheet", true, "draw the contact sheet of the kept tokens")
 	c.Flags().IntVar(&f.threads, "threads", 0, "threads; 0: all cores")
 }
 
@@ -115,9 +117,11 @@ func runAll(ctx context.Context, cfg experiments.Config, f runFlags, name string
 		}
 	}
 	p.Close()
-	sheet, err := drawSheet(cfg.Out, name, cells, dirs)
-	if err != nil {
-		return err
+	sheet := ""
+	if f.sheet {
+		if sheet, err = drawSheet(cfg.Out, name, cells, dirs); err != nil {
+			return err
+		}
 	}
 	return printTable(all, f.json, cfg.Out, sheet)
 }

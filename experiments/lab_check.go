@@ -1,0 +1,34 @@
+package experiments
+
+import (
+	"context"
+
+	"spotlighter/experiments/methods"
+)
+
+// Check finds what only the model and the data set can refuse in a cell, such
+// as a block that the encoder does not have: it builds the cell's programs, for
+// two classes, and runs none of them.
+func (l *Lab) Check(ctx context.Context, c Config) error {
+	m, err := methods.New(c.Method[0], options(c))
+	if err != nil {
+		return err
+	}
+	b, err := OpenBenchmark(c)
+	if err != nil {
+		return err
+	}
+	cl, err := l.classes(ctx, c, b.Classes[:2])
+	if err != nil {
+		return err
+	}
+	if _, err := newEncoder(l.model, c.Spotlight, methods.KeepsTokens(c.Method[0], c.Spotlight), l.pool); err != nil {
+		return err
+	}
+	if methods.Learns(c.Method[0]) {
+		_, err = l.newTrainer(c, m, cl, c.Train.Batch)
+		return err
+	}
+	_, err = l.classifier(c, m, cl, nil)
+	return err
+}

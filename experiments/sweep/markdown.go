@@ -1,0 +1,131 @@
+package sweep
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+)
+
+// String is the mean and, of several values, the deviation.
+func (s Stat) String() string {
+	switch s.N {
+	case 0:
+		return ""
+	case 1:
+		return fmt.Sprintf("%.1f", s.Mean)
+	}
+	return fmt.Sprintf("%.1f ± %.1f", s.Mean, s.Std)
+}
+
+// titles are the metrics as a table names them.
+var titles = map[string]string{"hm": "HM", "base": "base", "novel": "novel"}
+
+// rows is the leaderboard as a table.
+func (b *Board) rows() table.Writer {
+	w := table.NewWriter()
+	head := table.Row{"#"}
+	for _, key := range b.Keys {
+		head = append(head, key)
+	}
+	if b.Rungs != nil {
+		head = append(head, "epochs")
+	}
+	w.AppendHeader(append(head, "base", "novel", "HM", "runs", "s a run"))
+	for _, r := range b.Rows {
+		row := table.Row{"-"}
+		if r.Rank > 0 {
+			row[0] = r.Rank
+		}
+		for _, v := range r.Values {
+			row = append(row, v)
+		}
+		if b.Rungs != nil {
+			row = append(row, r.Epochs)
+		}
+		runs := fmt.Sprintf("%d/%d", r.Score.N, r.Runs)
+		if r.Broken > 0 {
+			runs += fmt.Sprintf(", %d broken", r.Broken)
+		}
+		seconds := ""
+		if r.Score.N > 0 {
+			seconds = fmt.Sprintf("%.1f", r.Seconds)
+		}
+		w.AppendRow(append(row, r.Base, r.Novel, r.HM, runs, seconds))
+	}
+	return w
+}
+
+func (b *Board) effect(e Effect) table.Writer {
+	w := table.NewWriter()
+	w.AppendHeader(table.Row{e.Key, titles[b.Metric], "trials"})
+	for _, l := range e.Levels {
+		w.AppendRow(table.Row{l.Value, l.Score, l.Trials})
+	}
+	return w
+}
+
+// notes say how to read the numbers, a sentence each.
+func (b *Board) notes() []string {
+	notes := []string{fmt.Sprintf("Ranked by %s; mean ± standard deviation over %s, in percent; HM: harmonic mean of base and novel.",
+		titles[b.Metric], plural(len(b.Seeds), "seed"))}
+	if b.Rungs != nil {
+		notes = append(notes, fmt.Sprintf("Successive halving over %v epochs; each trial at the last rung that it ran.", b.Rungs))
+	}
+	if b.Duplicates > 0 {
+		notes = append(notes, fmt.Sprintf("%s left out: another has the same configuration.", plural(b.Duplicates, "combination")))
+	}
+	if len(b.Impossible) > 0 {
+		notes = append(notes, fmt.Sprintf("%s left out: they cannot run.", plural(len(b.Impossible), "combination")))
+	}
+	return notes
+}
+
+const effectNote = "The mean over all trials with that value, ± the standard deviation of seeds, not of the other keys."
+
+// Terminal is the board for people at a terminal.
+func (b *Board) Terminal() string {
+	w := b.rows()
+	w.SetStyle(plain())
+	out := w.Render() + "\n\n" + strings.Join(b.notes(), "\n") + "\n"
+	for _, e := range b.Effects {
+		w := b.effect(e)
+		w.SetStyle(plain())
+		out += "\n" + w.Render() + "\n"
+	}
+	return out
+}
+
+func plain() table.Style {
+	s := table.StyleLight
+	s.Options = table.Options{SeparateHeader: true}
+	s.Format.Header = text.FormatDefault // keys as they are written
+	return s
+}
+
+// Markdown is the board as a file, with the names of the plots beside it.
+func (b *Board) Markdown(command string, plots []string) string {
+	out := fmt.Sprintf("# Sweep\n\n    %s\n\n%s\n\n%s\n", strings.ReplaceAll(command, "\n", " "), b.rows().RenderMarkdown(), strings.Join(b.notes(), " "))
+	for _, line := range b.Impossible {
+		out += "- " + line + "\n"
+	}
+	if len(b.Effects) > 0 {
+		out += "\n## What each key does\n\n" + effectNote + "\n"
+	}
+	for _, e := range b.Effects {
+		out += "\n" + b.effect(e).RenderMarkdown() + "\n"
+	}
+	for _, p := range plots {
+		out += fmt.Sprintf("\n![%s](%s)\n", cmp.Or(strings.TrimSuffix(p, ".png"), p), p)
+	}
+	return out
+}
+
+func plural(n int, word string) string {
+	if n == 1 {
+		return "1 " + word
+	}
+	return fmt.Sprintf("%d %ss", n, word)
+}
