@@ -70,7 +70,7 @@ func rootCommand() *cobra.Command {
 		},
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(quickstartCommand(), runCommand(), paramsCommand(), pretrainCommand(), dataCommand(),
+	root.AddCommand(quickstartCommand(), runCommand(), sweepCommand(), paramsCommand(), pretrainCommand(), dataCommand(),
 		weightsCommand(), tokenizeCommand(), encodeCommand())
 	root.SetHelpCommand(helpCommand(root))
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
