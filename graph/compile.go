@@ -45,9 +45,9 @@ type plan struct {
 // alignment keeps every value of the arena on a cache line of its own.
 const alignment = 16
 
-// makePlan orders the nodes that the outputs need, merges equal ones, and
-// places their values.
-func makePlan(s *Scope, outputs []*Node) (*plan, error) {
+// makePlan orders the nodes that the outputs need, merges equal ones, fuses
+// what can be, and places their values.
+func makePlan(s *Scope, outputs []*Node, o Options) (*plan, error) {
 	need := map[*Node]bool{}
 	stack := append([]*Node(nil), outputs...)
 	for len(stack) > 0 {
@@ -95,7 +95,10 @@ func makePlan(s *Scope, outputs []*Node) (*plan, error) {
 		}
 		p.steps = append(p.steps, st)
 	}
-	p.place(outputs)
+	if !o.Plain {
+		p.fuse(outputs)
+	}
+	p.place(outputs, o)
 	return p, nil
 }
 
@@ -107,8 +110,8 @@ func (p *plan) add(n *Node, leaf bool) int {
 }
 
 // place gives every computed value its piece of the arena. A piece is free
-// again after the last step that reads it.
-func (p *plan) place(outputs []*Node) {
+// again after the last step that reads it, or goes to that step's result.
+func (p *plan) place(outputs []*Node, o Options) {
 	for i, st := range p.steps {
 		p.values[p.values[st.out].root].last = i
 		for _, v := range st.in {
@@ -119,9 +122,10 @@ func (p *plan) place(outputs []*Node) {
 		p.values[p.values[p.of[n]].root].last = len(p.steps)
 	}
 	dies := make([][]int, len(p.steps)+1)
-	for i, v := range p.values {
-		if v.root == i && !v.leaf {
-			dies[v.last] = append(dies[v.last], i)
+	for _, st := range p.steps {
+		if !st.view {
+			last := p.values[st.out].last
+			dies[last] = append(dies[last], st.out)
 		}
 	}
 	arenas := map[Dtype]*arena{}
@@ -132,11 +136,20 @@ func (p *plan) place(outputs []*Node) {
 			a = &arena{}
 			arenas[v.typ.Dtype] = a
 		}
-		if !st.view {
+		over := -1
+		if !st.view && !o.Plain {
+			over = p.over(i)
+		}
+		switch {
+		case over >= 0:
+			v.off = p.values[over].off
+		case !st.view:
 			v.off = a.take(room(v.typ))
 		}
 		for _, d := range dies[i] {
-			arenas[p.values[d].typ.Dtype].release(p.values[d].off, room(p.values[d].typ))
+			if d != over {
+				arenas[p.values[d].typ.Dtype].release(p.values[d].off, room(p.values[d].typ))
+			}
 		}
 	}
 	for t, a := range arenas {

@@ -58,29 +58,6 @@ type Counter interface {
 	FLOPs(in []Type, out Type) int64
 }
 
-// Ctx is what a kernel runs with.
-type Ctx struct {
-	*cpu.Pool
-	scratch Tensor // reused from op to op
-	double  Tensor
-}
-
-// Scratch returns n elements for a kernel's own use until it returns; their
-// content is not defined. Only one call an op.
-func Scratch[T cpu.Float](c *Ctx, n int) []T {
-	var zero T
-	if _, ok := any(zero).(float64); ok {
-		if len(c.double.F64) < n {
-			c.double = NewTensor(Float64, n)
-		}
-		return any(c.double.F64[:n]).([]T)
-	}
-	if len(c.scratch.F32) < n {
-		c.scratch = NewTensor(Float32, n)
-	}
-	return any(c.scratch.F32[:n]).([]T)
-}
-
 // builder is what the nodes of one graph share while it is built.
 type builder struct {
 	serial uint64

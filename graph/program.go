@@ -22,6 +22,15 @@ type Program struct {
 	outputs map[string]int
 	updates []update
 	before  map[int]Tensor // copies of values that are the memory of a variable with an update
+	work    []work         // by step
+	warm    bool           // it has run: scratch memory has its size, and work can be kept
+}
+
+// Options change how a graph is compiled.
+type Options struct {
+	// Plain runs the graph's ops as they stand: none takes in the op that reads
+	// its result, and no result lies over an operand. The values are the same.
+	Plain bool
 }
 
 type feed struct {
@@ -42,6 +51,11 @@ type update struct {
 // Compile makes a program that computes the named outputs and then writes the
 // updates. Every variable it reads must have its value by the first Run.
 func (s *Scope) Compile(pool *cpu.Pool, outputs map[string]*Node, updates ...Update) (*Program, error) {
+	return s.CompileWith(Options{}, pool, outputs, updates...)
+}
+
+// CompileWith is Compile with options.
+func (s *Scope) CompileWith(o Options, pool *cpu.Pool, outputs map[string]*Node, updates ...Update) (*Program, error) {
 	names := make([]string, 0, len(outputs))
 	for name := range outputs {
 		names = append(names, name)
@@ -72,7 +86,7 @@ func (s *Scope) Compile(pool *cpu.Pool, outputs map[string]*Node, updates ...Upd
 		written[u.Var] = true
 		nodes = append(nodes, u.Value)
 	}
-	pl, err := makePlan(s, nodes)
+	pl, err := makePlan(s, nodes, o)
 	if err != nil {
 		return nil, err
 	}
@@ -147,15 +161,16 @@ func (p *Program) allocate() {
 	for t, n := range p.plan.arena {
 		arenas[t] = NewTensor(t, n)
 	}
-	for i, v := range p.plan.values {
-		if !v.leaf && v.root == i {
-			p.values[i] = arenas[v.typ.Dtype].slice(v.off, v.typ.Shape)
+	for _, st := range p.plan.steps {
+		if v := p.plan.values[st.out]; !st.view {
+			p.values[st.out] = arenas[v.typ.Dtype].slice(v.off, v.typ.Shape)
 		}
 	}
 	p.in = make([][]Tensor, len(p.plan.steps))
 	for i, st := range p.plan.steps {
 		p.in[i] = make([]Tensor, len(st.in))
 	}
+	p.work = make([]work, len(p.plan.steps))
 }
 
 // Run computes the outputs from the inputs, fed by name, and then writes the
@@ -178,10 +193,11 @@ func (p *Program) Run(ctx context.Context, feeds map[string]Tensor) error {
 		for k, v := range st.in {
 			p.in[i][k] = p.values[v]
 		}
-		if err := p.run(st, p.in[i]); err != nil {
+		if err := p.run(st, &p.work[i], p.in[i]); err != nil {
 			return err
 		}
 	}
+	p.warm = true
 	for i, t := range p.before {
 		t.copyFrom(p.values[i])
 		p.values[i] = t
@@ -214,6 +230,9 @@ func (p *Program) feed(feeds map[string]Tensor) error {
 			return &Error{What: fmt.Sprintf("variable %s has no value: it was neither initialised nor loaded", b.v.Name)}
 		}
 		p.values[b.value] = b.v.Value
+		if b.v.Kind == Frozen {
+			p.values[b.value].packs = &b.v.packs
+		}
 	}
 	for _, u := range p.updates {
 		if !u.v.ready() {
@@ -224,9 +243,10 @@ func (p *Program) feed(feeds map[string]Tensor) error {
 }
 
 // run calls one kernel and gives its failure a name.
-func (p *Program) run(st *step, in []Tensor) (err error) {
+func (p *Program) run(st *step, w *work, in []Tensor) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
+			p.ctx.kept, w.loops = nil, nil
 			err = fmt.Errorf("panic: %v", r)
 		}
 		if err != nil {
@@ -237,7 +257,13 @@ func (p *Program) run(st *step, in []Tensor) (err error) {
 			err = e
 		}
 	}()
-	return st.op.Run(p.ctx, p.values[st.out], in)
+	if _, ok := st.op.(Looper); !ok || !p.warm {
+		return st.op.Run(p.ctx, p.values[st.out], in)
+	}
+	if done, err := w.again(p.ctx.Pool, in); done {
+		return err
+	}
+	return w.keep(p.ctx, st.op, p.values[st.out], in)
 }
 
 // Feeds allocates a tensor for each input that the program reads, by name.
@@ -289,6 +315,9 @@ func (p *Program) Bytes() int64 {
 type sum struct{ NoGrad }
 
 func (sum) Name() string                  { return "add" }
+func (sum) Loops()                        {}
+func (sum) Adds() bool                    { return true }
+func (sum) Overwrites(int) bool           { return true }
 func (sum) Infer(in []Type) (Type, error) { return in[0], nil }
 func (sum) Run(c *Ctx, out Tensor, in []Tensor) error {
 	if out.Dtype == Float64 {

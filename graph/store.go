@@ -24,6 +24,8 @@ type Variable struct {
 	Kind  Kind
 	Type  Type
 	Value Tensor
+
+	packs packs
 }
 
 func (v *Variable) ready() bool {

@@ -14,6 +14,8 @@ type Tensor struct {
 	F32   []float32
 	F64   []float64
 	Int   []int
+
+	packs *packs // of a frozen variable's value
 }
 
 // NewTensor returns a tensor of zeros.

@@ -23,6 +23,7 @@ func Attention(qkv *Node, heads int, causal bool) *Node {
 	return graph.Apply(attention{heads, causal}, qkv)
 }
 
+func (attention) Loops()       {}
 func (attention) Name() string { return "attention" }
 func (o attention) Infer(in []graph.Type) (graph.Type, error) {
 	s := in[0].Shape
@@ -95,6 +96,7 @@ type attentionGrad struct {
 	Of attention
 }
 
+func (attentionGrad) Loops()                                    {}
 func (attentionGrad) Name() string                              { return "attention gradient" }
 func (attentionGrad) Infer(in []graph.Type) (graph.Type, error) { return in[0], nil }
 func (o attentionGrad) FLOPs(in []graph.Type, _ graph.Type) int64 {

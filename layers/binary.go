@@ -24,6 +24,8 @@ func Mul(a, b *Node) *Node { return graph.Apply(binary{'*'}, a, b) }
 // Div is a / b, elementwise, with broadcasting.
 func Div(a, b *Node) *Node { return graph.Apply(binary{'/'}, a, b) }
 
+func (binary) Loops()              {}
+func (binary) Overwrites(int) bool { return true }
 func (o binary) Name() string {
 	return map[byte]string{'+': "add", '-': "sub", '*': "mul", '/': "div"}[o.Op]
 }
@@ -51,6 +53,9 @@ func axisFromEnd(s graph.Shape, i int) int {
 	}
 	return s[len(s)-i]
 }
+
+// Adds says that b is added to an a of its shape, when the shapes are equal.
+func (o binary) Adds() bool { return o.Op == '+' }
 
 func (o binary) Grad(in []*Node, out, dout *Node) []*Node {
 	a, b := in[0], in[1]
@@ -87,7 +92,7 @@ func binaryKernel[T cpu.Float](c *graph.Ctx, op byte, out, a, b graph.Tensor, y,
 		return
 	}
 	if len(out.Shape) == 0 || len(y) == 1 {
-		combine(op, y, p, q, 1, 1)
+		each(c, 1, func(int, int) { combine(op, y, p, q, 1, 1) })
 		return
 	}
 	n := last(out.Shape)
@@ -160,6 +165,8 @@ func Scale(x *Node, a float64) *Node { return graph.Apply(scale{a, 0}, x) }
 // Shift is x + b, elementwise, with a constant b.
 func Shift(x *Node, b float64) *Node { return graph.Apply(scale{1, b}, x) }
 
+func (scale) Loops()                                    {}
+func (scale) Overwrites(int) bool                       { return true }
 func (scale) Name() string                              { return "scale" }
 func (scale) Infer(in []graph.Type) (graph.Type, error) { return in[0], floats(in...) }
 func (o scale) Grad(_ []*Node, _, dout *Node) []*Node {

@@ -19,6 +19,7 @@ func Concat(axis int, xs ...*Node) *Node {
 	return graph.Apply(concat{axisOf(xs[0], axis)}, xs...)
 }
 
+func (concat) Loops()       {}
 func (concat) Name() string { return "concat" }
 func (o concat) Infer(in []graph.Type) (graph.Type, error) {
 	s := in[0].Shape.Clone()
@@ -81,6 +82,7 @@ func Slice(x *Node, axis, lo, hi int) *Node {
 	return graph.Apply(slice{axis, lo, hi}, x)
 }
 
+func (slice) Loops()       {}
 func (slice) Name() string { return "slice" }
 func (o slice) Infer(in []graph.Type) (graph.Type, error) {
 	s := slices.Clone(in[0].Shape)
@@ -107,6 +109,7 @@ func (o slice) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) error {
 // pad puts a value into zeros: the gradient of slice.
 type pad struct{ Axis, Lo, Size int }
 
+func (pad) Loops()       {}
 func (pad) Name() string { return "pad" }
 func (o pad) Infer(in []graph.Type) (graph.Type, error) {
 	s := slices.Clone(in[0].Shape)
@@ -119,11 +122,21 @@ func (o pad) Grad(in []*Node, _, dout *Node) []*Node {
 func (o pad) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) error {
 	outer, n, inner := split(in[0].Shape, o.Axis)
 	if out.Dtype == graph.Float64 {
-		clear(out.F64)
-		copyBlocks(c, outer, n*inner, out.F64[o.Lo*inner:], o.Size*inner, in[0].F64, n*inner)
+		padKernel(c, outer, n*inner, out.F64, o.Lo*inner, o.Size*inner, in[0].F64)
 	} else {
-		clear(out.F32)
-		copyBlocks(c, outer, n*inner, out.F32[o.Lo*inner:], o.Size*inner, in[0].F32, n*inner)
+		padKernel(c, outer, n*inner, out.F32, o.Lo*inner, o.Size*inner, in[0].F32)
 	}
 	return nil
+}
+
+// padKernel copies blocks of n elements to place `at` of blocks of ld, zero but there.
+func padKernel[T cpu.Float](c *graph.Ctx, outer, n int, dst []T, at, ld int, src []T) {
+	c.For(outer, rowGrain(ld), func(lo, hi int) {
+		for r := lo; r < hi; r++ {
+			to := dst[r*ld : (r+1)*ld]
+			clear(to[:at])
+			copy(to[at:], src[r*n:(r+1)*n])
+			clear(to[at+n:])
+		}
+	})
 }

@@ -15,6 +15,7 @@ type embedding struct{}
 // the ids.
 func Embedding(table, ids *Node) *Node { return graph.Apply(embedding{}, table, ids) }
 
+func (embedding) Loops()       {}
 func (embedding) Name() string { return "embedding" }
 func (embedding) Infer(in []graph.Type) (graph.Type, error) {
 	if len(in[0].Shape) != 2 || in[1].Dtype != graph.Int {
@@ -26,7 +27,7 @@ func (embedding) Grad(in []*Node, _, dy *Node) []*Node {
 	return []*Node{graph.Apply(embeddingGrad{Rows: ShapeOf(in[0])[0]}, in[1], dy), nil}
 }
 func (embedding) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) error {
-	if err := inRange("id", in[1].Int, in[0].Shape[0]); err != nil {
+	if err := inRange(c, "id", in[1], in[0].Shape[0]); err != nil {
 		return err
 	}
 	if out.Dtype == graph.Float64 {
@@ -46,12 +47,13 @@ type embeddingGrad struct {
 	Rows int
 }
 
+func (embeddingGrad) Loops()       {}
 func (embeddingGrad) Name() string { return "embedding gradient" }
 func (o embeddingGrad) Infer(in []graph.Type) (graph.Type, error) {
 	return graph.Type{Shape: graph.Shape{o.Rows, last(in[1].Shape)}, Dtype: in[1].Dtype}, nil
 }
 func (o embeddingGrad) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) error {
-	if err := inRange("id", in[0].Int, o.Rows); err != nil {
+	if err := inRange(c, "id", in[0], o.Rows); err != nil {
 		return err
 	}
 	if out.Dtype == graph.Float64 {
@@ -63,7 +65,7 @@ func (o embeddingGrad) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) er
 }
 
 func embeddingGradKernel[T cpu.Float](c *graph.Ctx, w int, dtable []T, ids []int, dy []T) {
-	clear(dtable)
+	each(c, len(dtable), func(lo, hi int) { clear(dtable[lo:hi]) })
 	// Tasks own columns: each sum has the order of the ids.
 	c.For(w, max(16, w/8), func(lo, hi int) {
 		for i, id := range ids {
@@ -80,6 +82,7 @@ type gather struct{}
 // idx [B, K] (Int, in [0, N)) give [B, K, ...]. Its gradient is Scatter.
 func Gather(x, idx *Node) *Node { return graph.Apply(gather{}, x, idx) }
 
+func (gather) Loops()       {}
 func (gather) Name() string { return "gather" }
 func (gather) Infer(in []graph.Type) (graph.Type, error) {
 	x, idx := in[0].Shape, in[1]
@@ -95,7 +98,7 @@ func (gather) Grad(in []*Node, _, dy *Node) []*Node {
 }
 func (gather) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) error {
 	x, idx := in[0], in[1]
-	if err := inRange("index", idx.Int, x.Shape[1]); err != nil {
+	if err := inRange(c, "index", idx, x.Shape[1]); err != nil {
 		return err
 	}
 	if out.Dtype == graph.Float64 {
@@ -119,6 +122,7 @@ type scatter struct{ N int }
 // Equal indices add up. Its gradient is Gather.
 func Scatter(x, idx *Node, n int) *Node { return graph.Apply(scatter{n}, x, idx) }
 
+func (scatter) Loops()       {}
 func (scatter) Name() string { return "scatter" }
 func (o scatter) Infer(in []graph.Type) (graph.Type, error) {
 	x, idx := in[0].Shape, in[1]
@@ -132,7 +136,7 @@ func (o scatter) Infer(in []graph.Type) (graph.Type, error) {
 func (scatter) Grad(in []*Node, _, dy *Node) []*Node { return []*Node{Gather(dy, in[1]), nil} }
 func (o scatter) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) error {
 	x, idx := in[0], in[1]
-	if err := inRange("index", idx.Int, o.N); err != nil {
+	if err := inRange(c, "index", idx, o.N); err != nil {
 		return err
 	}
 	if out.Dtype == graph.Float64 {

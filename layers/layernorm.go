@@ -16,7 +16,9 @@ func LayerNorm(x, gamma, beta *Node, eps float64) *Node {
 	return graph.Apply(layerNorm{eps}, x, gamma, beta)
 }
 
-func (layerNorm) Name() string { return "layernorm" }
+func (layerNorm) Loops()              {}
+func (layerNorm) Overwrites(int) bool { return true }
+func (layerNorm) Name() string        { return "layernorm" }
 func (layerNorm) Infer(in []graph.Type) (graph.Type, error) {
 	if err := atLeast(in[0], 1); err != nil {
 		return graph.Type{}, err
@@ -49,26 +51,47 @@ func layerNormKernel[T cpu.Float](c *graph.Ctx, eps float64, y, x, gamma, beta [
 	})
 }
 
-// layerNormGrad is the gradient with respect to x.
+// layerNormGrad is the gradient with respect to x, to which a fourth operand may
+// be added: the gradient that came past the norm, along the residual.
 type layerNormGrad struct {
 	graph.NoGrad
-	Eps float64
+	Eps      float64
+	Residual bool
 }
 
+// Fuse takes in an addition.
+func (o layerNormGrad) Fuse(reader graph.Op, _ int, in []graph.Type) graph.Op {
+	if r, ok := reader.(graph.Adder); !ok || !r.Adds() || o.Residual || !isShape(in[0].Shape, in[1].Shape...) {
+		return nil
+	}
+	o.Residual = true
+	return o
+}
+
+func (layerNormGrad) Loops()                                    {}
+func (layerNormGrad) Overwrites(operand int) bool               { return operand < 3 }
 func (layerNormGrad) Name() string                              { return "layernorm gradient" }
 func (layerNormGrad) Infer(in []graph.Type) (graph.Type, error) { return in[0], nil }
 func (o layerNormGrad) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) error {
 	if out.Dtype == graph.Float64 {
-		layerNormGradKernel(c, o.Eps, out.F64, in[0].F64, in[1].F64, in[2].F64)
+		layerNormGradKernel[float64](c, o, out, in)
 	} else {
-		layerNormGradKernel(c, o.Eps, out.F32, in[0].F32, in[1].F32, in[2].F32)
+		layerNormGradKernel[float32](c, o, out, in)
 	}
 	return nil
 }
 
-func layerNormGradKernel[T cpu.Float](c *graph.Ctx, eps float64, dx, x, gamma, dy []T) {
+func layerNormGradKernel[T cpu.Float](c *graph.Ctx, o layerNormGrad, out graph.Tensor, in []graph.Tensor) {
+	dx, x, gamma, dy := graph.Data[T](out), graph.Data[T](in[0]), graph.Data[T](in[1]), graph.Data[T](in[2])
+	var residual []T
+	if o.Residual {
+		residual = graph.Data[T](in[3])
+	}
 	rows(c, len(x), len(gamma), func(_, lo, hi int) {
-		mean, rstd := cpu.RowStats(x[lo:hi], T(eps))
+		mean, rstd := cpu.RowStats(x[lo:hi], T(o.Eps))
 		cpu.LayerNormGradRow(dx[lo:hi], x[lo:hi], gamma, dy[lo:hi], mean, rstd)
+		if residual != nil {
+			cpu.Add(dx[lo:hi], dx[lo:hi], residual[lo:hi])
+		}
 	})
 }

@@ -68,34 +68,40 @@ func (o matmul) FLOPs(in []graph.Type, out graph.Type) int64 {
 
 func (o matmul) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) error {
 	if out.Dtype == graph.Float64 {
-		matmulKernel(c, o, in[0].Shape, in[1].Shape, out.F64, in[0].F64, in[1].F64)
+		matmulKernel[float64](c, o, out, in[0], in[1])
 	} else {
-		matmulKernel(c, o, in[0].Shape, in[1].Shape, out.F32, in[0].F32, in[1].F32)
+		matmulKernel[float32](c, o, out, in[0], in[1])
 	}
 	return nil
 }
 
-func matmulKernel[T cpu.Float](c *graph.Ctx, o matmul, as, bs graph.Shape, y, a, b []T) {
-	m, k, n, _ := o.dims(as, bs)
-	cpu.Gemm(c.Pool, cpu.GemmArgs[T]{
+func matmulKernel[T cpu.Float](c *graph.Ctx, o matmul, out, a, b graph.Tensor) {
+	m, k, n, _ := o.dims(a.Shape, b.Shape)
+	g := cpu.GemmArgs[T]{
 		TransA: o.TransA, TransB: o.TransB, M: m, N: n, K: k,
-		A: a, LDA: last(as), StrideA: m * k,
-		B: b, LDB: last(bs), StrideB: k * n,
-		C: y, LDC: n, StrideC: m * n,
-		Batch: count(as[:len(as)-2]),
-	})
+		A: graph.Data[T](a), LDA: last(a.Shape), StrideA: m * k,
+		B: graph.Data[T](b), LDB: last(b.Shape), StrideB: k * n,
+		C: graph.Data[T](out), LDC: n, StrideC: m * n,
+		Batch: count(a.Shape[:len(a.Shape)-2]),
+	}
+	if len(b.Shape) == 2 {
+		g.StrideB = 0 // one product, whose B may be a weight
+		g.Packed = c.Packed(b, m, k, n, o.TransB)
+	}
+	cpu.Gemm(c.Pool, g)
 }
 
-// linear is x Wᵀ + bias, with W stored [out, in] as checkpoints do.
-type linear struct{ Bias bool }
+// linear is x Wᵀ + bias, with W stored [out, in] as checkpoints do. Fused into
+// it may be a residual, which is the last operand, and then QuickGELU.
+type linear struct{ Bias, Residual, QuickGELU bool }
 
 // Linear maps the last axis: x [..., in], w [out, in] and bias [out], which may
 // be nil, give [..., out].
 func Linear(x, w, bias *Node) *Node {
 	if bias == nil {
-		return graph.Apply(linear{false}, x, w)
+		return graph.Apply(linear{}, x, w)
 	}
-	return graph.Apply(linear{true}, x, w, bias)
+	return graph.Apply(linear{Bias: true}, x, w, bias)
 }
 
 func (linear) Name() string { return "linear" }
@@ -132,27 +138,48 @@ func flat(x *Node) *Node {
 func (o linear) FLOPs(in []graph.Type, out graph.Type) int64 {
 	return 2 * int64(count(out.Shape)) * int64(in[1].Shape[1])
 }
-func (o linear) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) error {
-	w := in[1].Shape
-	if out.Dtype == graph.Float64 {
-		var bias []float64
-		if o.Bias {
-			bias = in[2].F64
+
+// Fuse takes in an addition and QuickGELU.
+func (o linear) Fuse(reader graph.Op, _ int, in []graph.Type) graph.Op {
+	switch r := reader.(type) {
+	case graph.Adder:
+		if !r.Adds() || o.Residual || o.QuickGELU || !isShape(in[0].Shape, in[1].Shape...) {
+			return nil
 		}
-		linearKernel(c, w[0], w[1], out.F64, in[0].F64, in[1].F64, bias)
+		o.Residual = true
+	case quickGELU:
+		if o.QuickGELU {
+			return nil
+		}
+		o.QuickGELU = true
+	default:
 		return nil
 	}
-	var bias []float32
-	if o.Bias {
-		bias = in[2].F32
+	return o
+}
+
+func (o linear) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) error {
+	if out.Dtype == graph.Float64 {
+		linearKernel[float64](c, o, out, in)
+	} else {
+		linearKernel[float32](c, o, out, in)
 	}
-	linearKernel(c, w[0], w[1], out.F32, in[0].F32, in[1].F32, bias)
 	return nil
 }
 
-func linearKernel[T cpu.Float](c *graph.Ctx, n, k int, y, x, w, bias []T) {
-	cpu.Gemm(c.Pool, cpu.GemmArgs[T]{
-		TransB: true, M: len(y) / n, N: n, K: k,
-		A: x, LDA: k, B: w, LDB: k, C: y, LDC: n, Bias: bias,
-	})
+func linearKernel[T cpu.Float](c *graph.Ctx, o linear, out graph.Tensor, in []graph.Tensor) {
+	w := in[1]
+	n, k := w.Shape[0], w.Shape[1]
+	a := cpu.GemmArgs[T]{
+		TransB: true, M: out.Len() / max(n, 1), N: n, K: k, QuickGELU: o.QuickGELU,
+		A: graph.Data[T](in[0]), LDA: k, B: graph.Data[T](w), LDB: k, C: graph.Data[T](out), LDC: n,
+	}
+	if o.Bias {
+		a.Bias = graph.Data[T](in[2])
+	}
+	if o.Residual {
+		a.Residual = graph.Data[T](in[len(in)-1])
+	}
+	a.Packed = c.Packed(w, a.M, k, n, true)
+	cpu.Gemm(c.Pool, a)
 }

@@ -14,6 +14,8 @@ type l2 struct{ Eps float64 }
 // features are compared by cosine. eps 0 is CLIP's own division.
 func L2Normalize(x *Node, eps float64) *Node { return graph.Apply(l2{eps}, x) }
 
+func (l2) Loops()                                    {}
+func (l2) Overwrites(int) bool                       { return true }
 func (l2) Name() string                              { return "l2 normalize" }
 func (l2) Infer(in []graph.Type) (graph.Type, error) { return in[0], atLeast(in[0], 1) }
 func (o l2) Grad(in []*Node, _, dy *Node) []*Node {
@@ -41,6 +43,7 @@ type l2Grad struct {
 	Eps float64
 }
 
+func (l2Grad) Loops()                                    {}
 func (l2Grad) Name() string                              { return "l2 normalize gradient" }
 func (l2Grad) Infer(in []graph.Type) (graph.Type, error) { return in[0], sameAs(in) }
 func (o l2Grad) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) error {
@@ -75,6 +78,8 @@ type standardise struct {
 // (biased) standard deviation plus eps.
 func Standardise(x *Node, eps float64) *Node { return graph.Apply(standardise{Eps: eps}, x) }
 
+func (standardise) Loops()                                    {}
+func (standardise) Overwrites(int) bool                       { return true }
 func (standardise) Name() string                              { return "standardise" }
 func (standardise) Infer(in []graph.Type) (graph.Type, error) { return in[0], atLeast(in[0], 1) }
 func (o standardise) Grad(in []*Node, _, dy *Node) []*Node {
@@ -121,6 +126,7 @@ type standardiseGrad struct {
 	Of standardise
 }
 
+func (standardiseGrad) Loops()                                    {}
 func (standardiseGrad) Name() string                              { return "standardise gradient" }
 func (standardiseGrad) Infer(in []graph.Type) (graph.Type, error) { return in[0], sameAs(in) }
 func (o standardiseGrad) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) error {

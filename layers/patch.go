@@ -21,6 +21,7 @@ func PatchEmbed(images, kernel *Node) *Node {
 	return Linear(graph.Apply(patches{k[3]}, images), Reshape(kernel, k[0], k[1]*k[2]*k[3]), nil)
 }
 
+func (patches) Loops()       {}
 func (patches) Name() string { return "patches" }
 func (o patches) Infer(in []graph.Type) (graph.Type, error) {
 	s := in[0].Shape
@@ -68,6 +69,7 @@ func patchKernel[T cpu.Float](c *graph.Ctx, p int, s graph.Shape, patch, image [
 // unpatch puts squares back into images: the gradient of patches.
 type unpatch struct{ Size, C, H, W int }
 
+func (unpatch) Loops()       {}
 func (unpatch) Name() string { return "unpatch" }
 func (o unpatch) Infer(in []graph.Type) (graph.Type, error) {
 	return graph.Type{Shape: graph.Shape{in[0].Shape[0], o.C, o.H, o.W}, Dtype: in[0].Dtype}, nil

@@ -48,6 +48,7 @@ func axisOf(x *Node, axis int) int {
 	return axis
 }
 
+func (reduce) Loops()         {}
 func (o reduce) Name() string { return o.Fn }
 func (o reduce) Infer(in []graph.Type) (graph.Type, error) {
 	s := in[0].Shape
@@ -140,6 +141,7 @@ type maxGrad struct {
 	Axis int
 }
 
+func (maxGrad) Loops()                                    {}
 func (maxGrad) Name() string                              { return "max gradient" }
 func (maxGrad) Infer(in []graph.Type) (graph.Type, error) { return in[0], nil }
 func (o maxGrad) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) error {

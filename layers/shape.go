@@ -100,6 +100,7 @@ func Transpose(x *Node, perm ...int) *Node {
 	return graph.Apply(transpose{encode(perm)}, x)
 }
 
+func (transpose) Loops()         {}
 func (o transpose) Name() string { return "transpose" }
 func (o transpose) Infer(in []graph.Type) (graph.Type, error) {
 	perm := decode(o.Perm)
@@ -166,6 +167,7 @@ func Broadcast(x *Node, shape ...int) *Node {
 	return graph.Apply(broadcast{encode(shape)}, x)
 }
 
+func (broadcast) Loops()       {}
 func (broadcast) Name() string { return "broadcast" }
 func (o broadcast) Infer(in []graph.Type) (graph.Type, error) {
 	to := decode(o.To)

@@ -14,6 +14,8 @@ type softmax struct{}
 // Softmax is e^x over its sum, in each row of x [..., N].
 func Softmax(x *Node) *Node { return graph.Apply(softmax{}, x) }
 
+func (softmax) Loops()                                    {}
+func (softmax) Overwrites(int) bool                       { return true }
 func (softmax) Name() string                              { return "softmax" }
 func (softmax) Infer(in []graph.Type) (graph.Type, error) { return in[0], atLeast(in[0], 1) }
 func (softmax) Grad(_ []*Node, y, dy *Node) []*Node {
@@ -31,6 +33,8 @@ func (softmax) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) error {
 
 type softmaxGrad struct{ graph.NoGrad }
 
+func (softmaxGrad) Loops()                                    {}
+func (softmaxGrad) Overwrites(int) bool                       { return true }
 func (softmaxGrad) Name() string                              { return "softmax gradient" }
 func (softmaxGrad) Infer(in []graph.Type) (graph.Type, error) { return in[0], sameAs(in) }
 func (softmaxGrad) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) error {
@@ -50,6 +54,7 @@ type logSoftmax struct{}
 // [..., N].
 func LogSoftmax(x *Node) *Node { return graph.Apply(logSoftmax{}, x) }
 
+func (logSoftmax) Loops()                                    {}
 func (logSoftmax) Name() string                              { return "log-softmax" }
 func (logSoftmax) Infer(in []graph.Type) (graph.Type, error) { return in[0], atLeast(in[0], 1) }
 func (logSoftmax) Grad(in []*Node, y, dy *Node) []*Node {
@@ -83,6 +88,8 @@ func logSumExp[T cpu.Float](x []T) float64 {
 
 type logSoftmaxGrad struct{ graph.NoGrad }
 
+func (logSoftmaxGrad) Loops()                                    {}
+func (logSoftmaxGrad) Overwrites(int) bool                       { return true }
 func (logSoftmaxGrad) Name() string                              { return "log-softmax gradient" }
 func (logSoftmaxGrad) Infer(in []graph.Type) (graph.Type, error) { return in[0], sameAs(in) }
 func (logSoftmaxGrad) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) error {
@@ -109,6 +116,7 @@ type crossEntropy struct{}
 // [M, C] and labels [M] (Int, in [0, C)) give a scalar.
 func CrossEntropy(logits, labels *Node) *Node { return graph.Apply(crossEntropy{}, logits, labels) }
 
+func (crossEntropy) Loops()       {}
 func (crossEntropy) Name() string { return "cross-entropy" }
 func (crossEntropy) Infer(in []graph.Type) (graph.Type, error) {
 	x, y := in[0].Shape, in[1]
@@ -121,7 +129,7 @@ func (crossEntropy) Grad(in []*Node, _, dout *Node) []*Node {
 	return []*Node{graph.Apply(crossEntropyGrad{}, in[0], in[1], dout), nil}
 }
 func (crossEntropy) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) error {
-	if err := inRange("label", in[1].Int, last(in[0].Shape)); err != nil {
+	if err := inRange(c, "label", in[1], last(in[0].Shape)); err != nil {
 		return err
 	}
 	if out.Dtype == graph.Float64 {
@@ -133,13 +141,15 @@ func (crossEntropy) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) error
 }
 
 // inRange checks indices, which would otherwise read other memory.
-func inRange(what string, idx []int, n int) error {
-	for i, v := range idx {
-		if v < 0 || v >= n {
-			return fmt.Errorf("%s %d at position %d, want 0 to %d", what, v, i, n-1)
+func inRange(c *graph.Ctx, what string, idx graph.Tensor, n int) error {
+	return c.Do(func() error {
+		for i, v := range idx.Int {
+			if v < 0 || v >= n {
+				return fmt.Errorf("%s %d at position %d, want 0 to %d", what, v, i, n-1)
+			}
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 func crossEntropyKernel[T cpu.Float](c *graph.Ctx, out, x []T, labels []int) {
@@ -148,31 +158,31 @@ func crossEntropyKernel[T cpu.Float](c *graph.Ctx, out, x []T, labels []int) {
 	rows(c, len(x), n, func(r, lo, hi int) {
 		per[r] = T(logSumExp(x[lo:hi]) - float64(x[lo+labels[r]]))
 	})
-	out[0] = cpu.Sum(per) / T(len(labels))
+	each(c, 1, func(int, int) { out[0] = cpu.Sum(per) / T(len(labels)) })
 }
 
 type crossEntropyGrad struct{ graph.NoGrad }
 
+func (crossEntropyGrad) Loops()                                    {}
 func (crossEntropyGrad) Name() string                              { return "cross-entropy gradient" }
 func (crossEntropyGrad) Infer(in []graph.Type) (graph.Type, error) { return in[0], nil }
 func (crossEntropyGrad) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) error {
-	if err := inRange("label", in[1].Int, last(in[0].Shape)); err != nil {
+	if err := inRange(c, "label", in[1], last(in[0].Shape)); err != nil {
 		return err
 	}
 	if out.Dtype == graph.Float64 {
-		crossEntropyGradKernel(c, out.F64, in[0].F64, in[1].Int, in[2].F64[0])
+		crossEntropyGradKernel(c, out.F64, in[0].F64, in[1].Int, in[2].F64)
 	} else {
-		crossEntropyGradKernel(c, out.F32, in[0].F32, in[1].Int, in[2].F32[0])
+		crossEntropyGradKernel(c, out.F32, in[0].F32, in[1].Int, in[2].F32)
 	}
 	return nil
 }
 
-func crossEntropyGradKernel[T cpu.Float](c *graph.Ctx, dx, x []T, labels []int, dout T) {
+func crossEntropyGradKernel[T cpu.Float](c *graph.Ctx, dx, x []T, labels []int, dout []T) {
 	n := len(x) / len(labels)
-	scale := dout / T(len(labels))
 	rows(c, len(x), n, func(r, lo, hi int) {
 		cpu.SoftmaxRow(dx[lo:hi], x[lo:hi], 1)
 		dx[lo+labels[r]]--
-		cpu.Scale(dx[lo:hi], scale, dx[lo:hi])
+		cpu.Scale(dx[lo:hi], dout[0]/T(len(labels)), dx[lo:hi])
 	})
 }

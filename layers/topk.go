@@ -22,6 +22,7 @@ func TopK(x *Node, k int) *Node { return graph.Apply(topK{K: k}, x) }
 // first of equals: Int [B].
 func ArgMax(x *Node) *Node { return Reshape(TopK(x, 1), ShapeOf(x)[0]) }
 
+func (topK) Loops()       {}
 func (topK) Name() string { return "top-k" }
 func (o topK) Infer(in []graph.Type) (graph.Type, error) {
 	s := in[0].Shape

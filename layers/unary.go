@@ -82,6 +82,8 @@ func Clamp(x *Node, lo, hi float64) *Node {
 // QuickGELU is x*sigmoid(1.702x), elementwise: CLIP's activation.
 func QuickGELU(x *Node) *Node { return graph.Apply(quickGELU{}, x) }
 
+func (unary) Loops()                                      {}
+func (unary) Overwrites(int) bool                         { return true }
 func (o unary) Name() string                              { return o.Fn }
 func (o unary) Infer(in []graph.Type) (graph.Type, error) { return in[0], floats(in...) }
 func (o unary) Grad(in []*Node, out, dout *Node) []*Node {
@@ -105,6 +107,8 @@ func apply[T cpu.Float](c *graph.Ctx, out, x []T, f func(x, y float64) float64) 
 	})
 }
 
+func (unaryGrad) Loops()                                      {}
+func (unaryGrad) Overwrites(int) bool                         { return true }
 func (o unaryGrad) Name() string                              { return o.Fn + " gradient" }
 func (o unaryGrad) Infer(in []graph.Type) (graph.Type, error) { return in[0], sameAs(in) }
 func (o unaryGrad) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) error {
@@ -127,6 +131,8 @@ func applyGrad[T cpu.Float](c *graph.Ctx, out, x, y, dy []T, df func(x, y float6
 
 type quickGELU struct{}
 
+func (quickGELU) Loops()                                    {}
+func (quickGELU) Overwrites(int) bool                       { return true }
 func (quickGELU) Name() string                              { return "quickgelu" }
 func (quickGELU) Infer(in []graph.Type) (graph.Type, error) { return in[0], floats(in...) }
 func (quickGELU) Grad(in []*Node, _, dout *Node) []*Node {
@@ -143,6 +149,8 @@ func (quickGELU) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) error {
 
 type quickGELUGrad struct{ graph.NoGrad }
 
+func (quickGELUGrad) Loops()                                    {}
+func (quickGELUGrad) Overwrites(int) bool                       { return true }
 func (quickGELUGrad) Name() string                              { return "quickgelu gradient" }
 func (quickGELUGrad) Infer(in []graph.Type) (graph.Type, error) { return in[0], sameAs(in) }
 func (quickGELUGrad) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) error {

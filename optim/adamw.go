@@ -47,6 +47,8 @@ type moment struct {
 	Square bool
 }
 
+func (moment) Loops()                                    {}
+func (moment) Overwrites(int) bool                       { return true }
 func (moment) Name() string                              { return "moment" }
 func (moment) Infer(in []graph.Type) (graph.Type, error) { return in[0], nil }
 func (o moment) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) error {
@@ -79,22 +81,25 @@ type adamW struct {
 	Of AdamW
 }
 
+func (adamW) Loops()                                    {}
+func (adamW) Overwrites(operand int) bool               { return operand < 3 }
 func (adamW) Name() string                              { return "adamw" }
 func (adamW) Infer(in []graph.Type) (graph.Type, error) { return in[0], nil }
 func (o adamW) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) error {
 	if out.Dtype == graph.Float64 {
-		adamWKernel(c, o.Of, out.F64, in[0].F64, in[1].F64, in[2].F64, in[3].F64[0], in[4].F64[0])
+		adamWKernel(c, o.Of, out.F64, in[0].F64, in[1].F64, in[2].F64, in[3].F64, in[4].F64)
 	} else {
-		adamWKernel(c, o.Of, out.F32, in[0].F32, in[1].F32, in[2].F32, float64(in[3].F32[0]), float64(in[4].F32[0]))
+		adamWKernel(c, o.Of, out.F32, in[0].F32, in[1].F32, in[2].F32, in[3].F32, in[4].F32)
 	}
 	return nil
 }
 
-func adamWKernel[T cpu.Float](c *graph.Ctx, o AdamW, y, p, m, v []T, lr, t float64) {
-	keep := T(1 - lr*o.WeightDecay)
-	rate := T(lr / (1 - math.Pow(o.Beta1, t)))
-	inv, eps := T(1/(1-math.Pow(o.Beta2, t))), T(o.Eps)
+func adamWKernel[T cpu.Float](c *graph.Ctx, o AdamW, y, p, m, v, rates, steps []T) {
 	c.For(len(y), 1<<13, func(lo, hi int) {
+		lr, t := float64(rates[0]), float64(steps[0])
+		keep := T(1 - lr*o.WeightDecay)
+		rate := T(lr / (1 - math.Pow(o.Beta1, t)))
+		inv, eps := T(1/(1-math.Pow(o.Beta2, t))), T(o.Eps)
 		for i := lo; i < hi; i++ {
 			y[i] = keep*p[i] - rate*m[i]/(T(math.Sqrt(float64(v[i]*inv)))+eps)
 		}
