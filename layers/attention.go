@@ -80,12 +80,12 @@ func attentionKernel[T cpu.Float](c *graph.Ctx, o attention, s graph.Shape, y, q
 	n, w := s[1], s[2]
 	scratch := graph.Scratch[T](c, c.Threads()*n*n)
 	c.ForWorker(s[0]*o.Heads, 1, func(worker, lo, hi int) {
-		a := scratch[worker*n*n : (worker+1)*n*n]
+		p, a := c.Alone(worker), scratch[worker*n*n:(worker+1)*n*n]
 		for t := lo; t < hi; t++ {
 			h := headOf(qkv, n, w, o.Heads, t)
-			h.weights(c.Pool, a, o.Causal)
+			h.weights(p, a, o.Causal)
 			out := y[t/o.Heads*n*w+t%o.Heads*h.d:]
-			cpu.Gemm(c.Pool, cpu.GemmArgs[T]{M: n, N: h.d, K: n, A: a, LDA: n, B: h.v, LDB: h.ld, C: out, LDC: w})
+			cpu.Gemm(p, cpu.GemmArgs[T]{M: n, N: h.d, K: n, A: a, LDA: n, B: h.v, LDB: h.ld, C: out, LDC: w})
 		}
 	})
 }
@@ -115,21 +115,21 @@ func attentionGradKernel[T cpu.Float](c *graph.Ctx, o attention, s graph.Shape, 
 	n, w := s[1], s[2]
 	scratch := graph.Scratch[T](c, c.Threads()*2*n*n)
 	c.ForWorker(s[0]*o.Heads, 1, func(worker, lo, hi int) {
-		a := scratch[worker*2*n*n : worker*2*n*n+n*n]
+		p, a := c.Alone(worker), scratch[worker*2*n*n:worker*2*n*n+n*n]
 		da := scratch[worker*2*n*n+n*n : (worker+1)*2*n*n]
 		for t := lo; t < hi; t++ {
 			h, g := headOf(qkv, n, w, o.Heads, t), headOf(dqkv, n, w, o.Heads, t)
 			dout := dy[t/o.Heads*n*w+t%o.Heads*h.d:]
-			h.weights(c.Pool, a, o.Causal)
-			cpu.Gemm(c.Pool, cpu.GemmArgs[T]{TransA: true, M: n, N: h.d, K: n, A: a, LDA: n, B: dout, LDB: w, C: g.v, LDC: g.ld})
-			cpu.Gemm(c.Pool, cpu.GemmArgs[T]{TransB: true, M: n, N: n, K: h.d, A: dout, LDA: w, B: h.v, LDB: h.ld, C: da, LDC: n})
+			h.weights(p, a, o.Causal)
+			cpu.Gemm(p, cpu.GemmArgs[T]{TransA: true, M: n, N: h.d, K: n, A: a, LDA: n, B: dout, LDB: w, C: g.v, LDC: g.ld})
+			cpu.Gemm(p, cpu.GemmArgs[T]{TransB: true, M: n, N: n, K: h.d, A: dout, LDA: w, B: h.v, LDB: h.ld, C: da, LDC: n})
 			for i := 0; i < n; i++ {
 				cpu.SoftmaxGradRow(da[i*n:i*n+n], a[i*n:i*n+n], da[i*n:i*n+n])
 			}
 			scale := T(1 / math.Sqrt(float64(h.d)))
 			cpu.Scale(da, scale, da)
-			cpu.Gemm(c.Pool, cpu.GemmArgs[T]{M: n, N: h.d, K: n, A: da, LDA: n, B: h.k, LDB: h.ld, C: g.q, LDC: g.ld})
-			cpu.Gemm(c.Pool, cpu.GemmArgs[T]{TransA: true, M: n, N: h.d, K: n, A: da, LDA: n, B: h.q, LDB: h.ld, C: g.k, LDC: g.ld})
+			cpu.Gemm(p, cpu.GemmArgs[T]{M: n, N: h.d, K: n, A: da, LDA: n, B: h.k, LDB: h.ld, C: g.q, LDC: g.ld})
+			cpu.Gemm(p, cpu.GemmArgs[T]{TransA: true, M: n, N: h.d, K: n, A: da, LDA: n, B: h.q, LDB: h.ld, C: g.k, LDC: g.ld})
 		}
 	})
 }

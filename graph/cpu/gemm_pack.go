@@ -16,8 +16,8 @@ func Pack[T Float](p *Pool, b []T, ldb, k, n int, trans bool) *Packed {
 	if active == nil || !single[T]() || k == 0 || n == 0 {
 		return nil
 	}
-	j := jobs.Get().(*job)
-	defer j.release()
+	j := p.jobs.take()
+	defer p.jobs.give(j)
 	j.GemmArgs, j.kernels = GemmArgs[float32]{TransB: trans, N: n, K: k, B: f32(b), LDB: ldb}, active
 	j.blocks()
 	j.cut(0, n)

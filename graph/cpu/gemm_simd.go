@@ -57,27 +57,43 @@ func grow(buf *[]float32, n int) []float32 {
 	return (*buf)[:n]
 }
 
-var jobs = sync.Pool{New: func() any {
+// jobs are those of a Pool that are not in work.
+type jobs struct {
+	mu   sync.Mutex
+	free []*job
+}
+
+// take returns a job without a product.
+func (s *jobs) take() *job {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n := len(s.free); n > 0 {
+		j := s.free[n-1]
+		s.free = s.free[:n-1]
+		return j
+	}
 	j := new(job)
 	j.packTask, j.tileTask, j.itemTask, j.dotTask = j.packUnits, j.tiles, j.items, j.dots
 	return j
-}}
+}
+
+// give keeps the job, and nothing of its product, for another one.
+func (s *jobs) give(j *job) {
+	j.GemmArgs, j.packed = GemmArgs[float32]{}, nil
+	s.mu.Lock()
+	s.free = append(s.free, j)
+	s.mu.Unlock()
+}
 
 // simdGemm computes a product with the kernels k. K must not be 0.
 func simdGemm(p *Pool, k *kernels, a *GemmArgs[float32]) {
-	j := jobs.Get().(*job)
+	j := p.jobs.take()
 	j.GemmArgs, j.kernels = *a, k
 	for len(j.worker) < p.Threads() {
 		j.worker = append(j.worker, scratch{})
 	}
 	j.run(p)
-	j.release()
-}
-
-// release keeps the job, and nothing of its product, for another one.
-func (j *job) release() {
-	j.GemmArgs, j.packed = GemmArgs[float32]{}, nil
-	jobs.Put(j)
+	p.jobs.give(j)
 }
 
 func (j *job) run(p *Pool) {

@@ -22,6 +22,9 @@ func NewPool(threads int) *Pool {
 	t := &team{threads: threads, wake: make(chan struct{}, threads)}
 	t.idle.L = &t.mu
 	p := &Pool{t}
+	for range threads {
+		t.alone = append(t.alone, &Pool{&team{threads: 1}})
+	}
 	for w := 1; w < threads; w++ {
 		go t.help(w)
 	}
@@ -32,6 +35,10 @@ func NewPool(threads int) *Pool {
 
 // Threads returns the number of threads.
 func (p *Pool) Threads() int { return p.threads }
+
+// Alone returns the thread's own Pool of one, for what it computes within a
+// ForWorker: threads that share nothing do not wait for each other.
+func (p *Pool) Alone(worker int) *Pool { return p.alone[worker] }
 
 // For runs f over [0,n) in chunks of grain (the last one may be shorter), which
 // the threads take as they get free. The borders of the chunks depend on n and
@@ -87,6 +94,9 @@ type team struct {
 	joined int       // helpers at the task
 	idle   sync.Cond // joined became 0
 	failed any       // the first panic
+
+	alone []*Pool
+	jobs  jobs
 }
 
 // share runs a task on the caller and the helpers that wake up in time.
