@@ -27,6 +27,7 @@ type encodeFlags struct {
 	clip, texts, out        string
 	images                  []string
 	patches, unit, truncate bool
+	upright                 bool
 	threads                 int
 }
 
@@ -60,6 +61,7 @@ a folder: then it stands for all images in it.`,
 	c.Flags().StringVar(&f.out, "out", "", "file to write")
 	c.Flags().BoolVar(&f.patches, "patches", false, "also the projected tokens of the patches")
 	c.Flags().BoolVar(&f.unit, "unit", false, "scale every row to length 1")
+	c.Flags().BoolVar(&f.upright, "upright", false, "turn images as their EXIF data say; the reference does not")
 	c.Flags().BoolVar(&f.truncate, "truncate", false, "cut texts that are too long, in place of an error")
 	c.Flags().IntVar(&f.threads, "threads", 0, "threads; 0: all cores")
 	return c
@@ -150,11 +152,15 @@ func encodeImages(ctx context.Context, m *clip.Model, pool *cpu.Pool, f encodeFl
 	if err != nil {
 		return err
 	}
+	decode := preprocess.Decode
+	if f.upright {
+		decode = preprocess.DecodeUpright
+	}
 	bar := newCount(len(paths))
 	defer bar.Clear()
 	for at := 0; at < len(paths); at += encodeBatch {
 		n := min(encodeBatch, len(paths)-at)
-		features, patches, err := enc.Encode(ctx, n, func(i int) (*preprocess.RGB, error) { return preprocess.Decode(paths[at+i]) })
+		features, patches, err := enc.Encode(ctx, n, func(i int) (*preprocess.RGB, error) { return decode(paths[at+i]) })
 		if err != nil {
 			return err
 		}

@@ -26,9 +26,14 @@ const (
 )
 
 // Decode reads a JPEG, PNG, GIF (first frame), BMP, TIFF or WebP file,
-// recognised by its content. Orientation tags are ignored. The error is one
-// line that names the file.
-func Decode(path string) (*RGB, error) {
+// recognised by its content. EXIF's orientation is ignored, as CLIP's reference
+// does. The error is one line that names the file.
+func Decode(path string) (*RGB, error) { return read(path, false) }
+
+// DecodeUpright is Decode with the picture turned as EXIF says it was taken.
+func DecodeUpright(path string) (*RGB, error) { return read(path, true) }
+
+func read(path string, turn bool) (*RGB, error) {
 	content, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("image %s: no such file: %w", path, fs.ErrNotExist)
@@ -40,6 +45,9 @@ func Decode(path string) (*RGB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("image %s: %w", path, err)
 	}
+	if turn {
+		rgb = upright(rgb, orientation(content))
+	}
 	return rgb, nil
 }
 
@@ -48,6 +56,11 @@ func decode(content []byte) (*RGB, error) {
 		return nil, errors.New("the file is empty")
 	}
 	config, format, err := image.DecodeConfig(bytes.NewReader(content))
+	var inks []byte // the file under another name for what it is
+	if as, ok := relabelled(content); err != nil && ok {
+		inks = as
+		config, format, err = image.DecodeConfig(bytes.NewReader(as))
+	}
 	switch {
 	case errors.Is(err, image.ErrFormat):
 		return nil, errors.New("not an image: wanted JPEG, PNG, GIF, BMP, TIFF or WebP")
@@ -59,6 +72,9 @@ func decode(content []byte) (*RGB, error) {
 		return nil, fmt.Errorf("%d x %d pixels are too many, at most %d", config.Width, config.Height, maxPixels)
 	case max(config.Width, config.Height) > maxRatio*min(config.Width, config.Height):
 		return nil, fmt.Errorf("%d x %d pixels: one side is more than %d times the other", config.Width, config.Height, maxRatio)
+	}
+	if inks != nil {
+		return decodeInks(inks)
 	}
 	img, _, err := image.Decode(bytes.NewReader(content))
 	if err != nil {
@@ -72,11 +88,37 @@ func decode(content []byte) (*RGB, error) {
 	case *image.NYCbCrA:
 		return fromYCbCr(&img.YCbCr, videoRGB), nil
 	case *image.Paletted:
-		if global, ok := config.ColorModel.(color.Palette); ok && format == "gif" {
-			restoreTransparent(img.Palette, global)
+		if format == "gif" {
+			return fromGIF(img, config), nil
 		}
 	}
 	return FromImage(img), nil
+}
+
+// fromGIF puts a GIF's first frame into its canvas. What the frame leaves free
+// has the transparent colour, or the palette's first, as in Pillow.
+func fromGIF(frame *image.Paletted, config image.Config) *RGB {
+	empty := 0
+	for i, c := range frame.Palette {
+		if c == (color.RGBA{}) {
+			empty = i
+		}
+	}
+	if global, ok := config.ColorModel.(color.Palette); ok {
+		restoreTransparent(frame.Palette, global)
+	}
+	canvas := image.Rect(0, 0, config.Width, config.Height)
+	if frame.Rect == canvas {
+		return FromImage(frame)
+	}
+	whole := image.NewPaletted(canvas, frame.Palette)
+	for i := range whole.Pix {
+		whole.Pix[i] = uint8(empty)
+	}
+	for y := frame.Rect.Min.Y; y < frame.Rect.Max.Y; y++ {
+		copy(whole.Pix[whole.PixOffset(frame.Rect.Min.X, y):], frame.Pix[frame.PixOffset(frame.Rect.Min.X, y):][:frame.Rect.Dx()])
+	}
+	return FromImage(whole)
 }
 
 // restoreTransparent undoes what the GIF decoder does to the palette entry that

@@ -66,6 +66,28 @@ func TestPillow(t *testing.T) {
 	}
 }
 
+// TestUpright turns pictures of all eight orientations, in three formats, and
+// leaves them alone where it is not asked to.
+func TestUpright(t *testing.T) {
+	refs, err := filepath.Glob("testdata/*.upright.png")
+	if err != nil || len(refs) != 8 {
+		t.Fatalf("%d references, %v", len(refs), err)
+	}
+	for _, ref := range refs {
+		path := strings.TrimSuffix(ref, ".upright.png")
+		got, err := DecodeUpright(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if mean, most := difference(t, got, mustDecode(t, ref)); mean > 0.06 || most > 3 {
+			t.Errorf("%s: mean difference %.3f, largest %d", path, mean, most)
+		}
+		if m := mustDecode(t, path); m.W != 61 || m.H != 45 {
+			t.Errorf("%s: %d x %d without turning", path, m.W, m.H)
+		}
+	}
+}
+
 // TestVerticalChroma holds 4:4:0, which Pillow does not write, against 4:2:2 of
 // the transposed image: libjpeg's two filters are each other's transpose.
 func TestVerticalChroma(t *testing.T) {
