@@ -1,0 +1,171 @@
+package results
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Group is the runs that differ in method, data set and seed alone: those of
+// one table.
+type Group struct {
+	Name    string // "A", "B", ...; after 26 "A2"
+	Folders []Folder
+	// Borrowed are runs of other groups that belong here as much: methods
+	// without Spotlighter, when the groups differ in Spotlighter's settings.
+	Borrowed []Folder
+}
+
+// gridKeys tell the runs of a table apart; runKeys change no number.
+var (
+	gridKeys = []string{"method", "dataset", "seed"}
+	runKeys  = []string{"out", "threads", "cache"}
+)
+
+// Groups splits folders; the largest group comes first, then in the order of
+// their settings.
+func Groups(folders []Folder) []Group {
+	byKey := map[string]int{}
+	var groups []Group
+	var order []string
+	for _, f := range folders {
+		key := f.groupKey(false)
+		i, ok := byKey[key]
+		if !ok {
+			i = len(groups)
+			byKey[key] = i
+			groups, order = append(groups, Group{}), append(order, key)
+		}
+		groups[i].Folders = append(groups[i].Folders, f)
+	}
+	at := make([]int, len(groups))
+	for i := range at {
+		at[i] = i
+	}
+	slices.SortStableFunc(at, func(a, b int) int {
+		if d := len(groups[b].Folders) - len(groups[a].Folders); d != 0 {
+			return d
+		}
+		return strings.Compare(order[a], order[b])
+	})
+	sorted := make([]Group, len(groups))
+	for i, from := range at {
+		sorted[i] = groups[from]
+		sorted[i].Name = groupName(i)
+		sorted[i].borrow(folders)
+	}
+	return sorted
+}
+
+func groupName(i int) string {
+	name := string(rune('A' + i%26))
+	if i >= 26 {
+		name += strconv.Itoa(i/26 + 1)
+	}
+	return name
+}
+
+// groupKey joins the settings that a table's runs share; plain leaves out those
+// of Spotlighter.
+func (f Folder) groupKey(plain bool) string {
+	var b strings.Builder
+	for _, s := range f.Settings {
+		if slices.Contains(gridKeys, s.Key) || slices.Contains(runKeys, s.Key) || plain && strings.HasPrefix(s.Key, "spotlight.") {
+			continue
+		}
+		b.WriteString(s.Key + "=" + s.Value + "\n")
+	}
+	return b.String()
+}
+
+func (f Folder) plain() bool { return !strings.Contains(f.Method, "+spotlighter") }
+
+func (g *Group) borrow(all []Folder) {
+	if !g.configured() {
+		return
+	}
+	type cell struct {
+		method, dataset string
+		seed            int
+	}
+	have := map[cell]bool{}
+	for _, f := range g.Folders {
+		have[cell{f.Method, f.Dataset, f.Seed}] = true
+	}
+	key := g.Folders[0].groupKey(true)
+	for _, f := range all {
+		c := cell{f.Method, f.Dataset, f.Seed}
+		if f.Result != nil && f.plain() && !have[c] && f.groupKey(true) == key {
+			have[c] = true
+			g.Borrowed = append(g.Borrowed, f)
+		}
+	}
+}
+
+// All is the group's own runs and the borrowed ones, by data set, method, seed.
+func (g Group) All() []Folder {
+	all := append(slices.Clone(g.Folders), g.Borrowed...)
+	slices.SortStableFunc(all, compareCells)
+	return all
+}
+
+func compareCells(a, b Folder) int {
+	if c := strings.Compare(a.Dataset, b.Dataset); c != 0 {
+		return c
+	}
+	if c := strings.Compare(a.Method, b.Method); c != 0 {
+		return c
+	}
+	return a.Seed - b.Seed
+}
+
+// Difference is a setting that not all groups share: its value in each, in
+// their order.
+type Difference struct {
+	Key    string
+	Values []string
+}
+
+// Differences are the settings in which groups differ, in the order of the
+// configuration. A group without any settings, whose runs lack their file, has
+// nothing to compare and an empty value everywhere.
+func Differences(groups []Group) []Difference {
+	var list []Difference
+	seen := map[string]bool{}
+	for _, g := range groups {
+		for _, s := range g.Folders[0].Settings {
+			if seen[s.Key] || slices.Contains(gridKeys, s.Key) || slices.Contains(runKeys, s.Key) {
+				continue
+			}
+			seen[s.Key] = true
+			d := Difference{Key: s.Key}
+			for _, g := range groups {
+				d.Values = append(d.Values, g.Folders[0].Setting(s.Key))
+			}
+			if slices.ContainsFunc(groups, func(g Group) bool { return g.configured() && g.Folders[0].Setting(s.Key) != s.Value }) {
+				list = append(list, d)
+			}
+		}
+	}
+	return list
+}
+
+func (g Group) configured() bool { return len(g.Folders[0].Settings) > 0 }
+
+// Common are the settings that all groups share.
+func Common(groups []Group) []Setting {
+	groups = slices.DeleteFunc(slices.Clone(groups), func(g Group) bool { return !g.configured() })
+	if len(groups) == 0 {
+		return nil
+	}
+	var list []Setting
+	for _, s := range groups[0].Folders[0].Settings {
+		if slices.Contains(gridKeys, s.Key) || slices.Contains(runKeys, s.Key) {
+			continue
+		}
+		if !slices.ContainsFunc(groups, func(g Group) bool { return g.Folders[0].Setting(s.Key) != s.Value }) {
+			list = append(list, s)
+		}
+	}
+	return list
+}
