@@ -112,6 +112,18 @@ func combine[T cpu.Float](op byte, y, a, b []T, sa, sb int) {
 		cpu.Sub(y, a[:len(y)], b[:len(y)])
 	case sa == 1 && sb == 1 && op == '*':
 		cpu.Mul(y, a[:len(y)], b[:len(y)])
+	case sa == 1 && sb == 0 && op == '+':
+		cpu.Affine(y, 1, a, b[0])
+	case sa == 0 && sb == 1 && op == '+':
+		cpu.Affine(y, 1, b, a[0])
+	case sa == 1 && sb == 0 && op == '-':
+		cpu.Affine(y, 1, a, -b[0])
+	case sa == 0 && sb == 1 && op == '-':
+		cpu.Affine(y, -1, b, a[0])
+	case sa == 1 && sb == 0 && op == '*':
+		cpu.Scale(y, b[0], a)
+	case sa == 0 && sb == 1 && op == '*':
+		cpu.Scale(y, a[0], b)
 	case op == '+':
 		for i := range y {
 			y[i] = a[i*sa] + b[i*sb]
@@ -186,12 +198,10 @@ func (o scale) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) error {
 
 func scaleKernel[T cpu.Float](c *graph.Ctx, o scale, y, x []T) {
 	each(c, len(y), func(lo, hi int) {
-		cpu.Scale(y[lo:hi], T(o.A), x[lo:hi])
-		if o.B != 0 {
-			b := T(o.B)
-			for i := lo; i < hi; i++ {
-				y[i] += b
-			}
+		if o.B == 0 {
+			cpu.Scale(y[lo:hi], T(o.A), x[lo:hi])
+		} else {
+			cpu.Affine(y[lo:hi], T(o.A), x[lo:hi], T(o.B))
 		}
 	})
 }

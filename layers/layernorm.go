@@ -32,7 +32,7 @@ func (layerNorm) Infer(in []graph.Type) (graph.Type, error) {
 func (o layerNorm) Grad(in []*Node, _, dy *Node) []*Node {
 	return []*Node{
 		graph.Apply(layerNormGrad{Eps: o.Eps}, in[0], in[1], dy),
-		Sum(flat(Mul(dy, graph.Apply(standardise{Eps: o.Eps, Inside: true}, in[0]))), 0),
+		graph.Apply(layerNormScaleGrad{Eps: o.Eps}, in[0], dy),
 		Sum(flat(dy), 0),
 	}
 }
@@ -92,6 +92,52 @@ func layerNormGradKernel[T cpu.Float](c *graph.Ctx, o layerNormGrad, out graph.T
 		cpu.LayerNormGradRow(dx[lo:hi], x[lo:hi], gamma, dy[lo:hi], mean, rstd)
 		if residual != nil {
 			cpu.Add(dx[lo:hi], dx[lo:hi], residual[lo:hi])
+		}
+	})
+}
+
+// layerNormScaleGrad is the gradient with respect to gamma.
+type layerNormScaleGrad struct {
+	graph.NoGrad
+	Eps float64
+}
+
+func (layerNormScaleGrad) Loops()       {}
+func (layerNormScaleGrad) Name() string { return "layernorm scale gradient" }
+func (layerNormScaleGrad) Infer(in []graph.Type) (graph.Type, error) {
+	return graph.Type{Shape: graph.Shape{last(in[0].Shape)}, Dtype: in[0].Dtype}, nil
+}
+func (o layerNormScaleGrad) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) error {
+	if out.Dtype == graph.Float64 {
+		layerNormScaleGradKernel(c, o.Eps, out.F64, in[0].F64, in[1].F64)
+	} else {
+		layerNormScaleGradKernel(c, o.Eps, out.F32, in[0].F32, in[1].F32)
+	}
+	return nil
+}
+
+// Blocks of rows are added side by side and then joined in their order: the
+// blocks depend on the shape alone, and so does the result.
+func layerNormScaleGradKernel[T cpu.Float](c *graph.Ctx, eps float64, dgamma, x, dy []T) {
+	w := len(dgamma)
+	block := rowGrain(w) * w
+	blocks := (len(x) + block - 1) / max(block, 1)
+	part := graph.Scratch[T](c, blocks*w)
+	c.For(blocks, 1, func(lo, hi int) {
+		for b := lo; b < hi; b++ {
+			sum := part[b*w : (b+1)*w]
+			clear(sum)
+			for at := b * block; at < min((b+1)*block, len(x)); at += w {
+				row := x[at : at+w]
+				mean, rstd := cpu.RowStats(row, T(eps))
+				cpu.LayerNormScaleGrad(sum, row, dy[at:], mean, rstd)
+			}
+		}
+	})
+	each(c, 1, func(int, int) {
+		clear(dgamma)
+		for b := range blocks {
+			cpu.Add(dgamma, dgamma, part[b*w:])
 		}
 	})
 }

@@ -69,10 +69,7 @@ func l2GradKernel[T cpu.Float](c *graph.Ctx, eps float64, n int, dx, x, dy []T) 
 }
 
 // standardise gives rows mean 0 and deviation 1.
-type standardise struct {
-	Eps    float64
-	Inside bool // sqrt(variance + eps), as in LayerNorm, in place of deviation + eps
-}
+type standardise struct{ Eps float64 }
 
 // Standardise gives each row of x [..., N] mean 0 and divides it by its
 // (biased) standard deviation plus eps.
@@ -95,29 +92,16 @@ func (o standardise) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) erro
 	return nil
 }
 
-func rowMoments[T cpu.Float](x []T) (mean, variance float64) {
-	mean = float64(cpu.Sum(x)) / float64(len(x))
-	for _, v := range x {
-		d := float64(v) - mean
-		variance += d * d
-	}
-	return mean, variance / float64(len(x))
-}
-
-func (o standardise) divisor(variance float64) float64 {
-	if o.Inside {
-		return math.Sqrt(variance + o.Eps)
-	}
-	return math.Sqrt(variance) + o.Eps
+// moments are a row's mean and biased standard deviation.
+func moments[T cpu.Float](x []T) (mean, deviation float64) {
+	m, r := cpu.RowStats(x, 0)
+	return float64(m), 1 / float64(r) // 0 for a constant row
 }
 
 func standardiseKernel[T cpu.Float](c *graph.Ctx, o standardise, n int, y, x []T) {
 	rows(c, len(x), n, func(_, lo, hi int) {
-		mean, variance := rowMoments(x[lo:hi])
-		inv := T(1 / o.divisor(variance))
-		for i := lo; i < hi; i++ {
-			y[i] = (x[i] - T(mean)) * inv
-		}
+		mean, deviation := moments(x[lo:hi])
+		cpu.StandardiseRow(y[lo:hi], x[lo:hi], T(mean), T(1/(deviation+o.Eps)))
 	})
 }
 
@@ -141,22 +125,17 @@ func (o standardiseGrad) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) 
 
 func standardiseGradKernel[T cpu.Float](c *graph.Ctx, o standardise, n int, dx, x, dy []T) {
 	rows(c, len(x), n, func(_, lo, hi int) {
-		mean, variance := rowMoments(x[lo:hi])
-		d := o.divisor(variance)
+		mean, deviation := moments(x[lo:hi])
+		d := deviation + o.Eps
 		meanDy := float64(cpu.Sum(dy[lo:hi])) / float64(n)
 		var along float64 // mean of dy * (x - mean)
 		for i := lo; i < hi; i++ {
 			along += float64(dy[i]) * (float64(x[i]) - mean)
 		}
 		along /= float64(n)
-		// d(divisor)/dx = (x - mean)/(n deviation), or /(n divisor) when eps is inside
-		spread := math.Sqrt(variance)
-		if o.Inside {
-			spread = d
-		}
 		k := 0.0
-		if spread > 0 {
-			k = along / (d * d * spread)
+		if deviation > 0 { // d(divisor)/dx = (x - mean)/(n deviation)
+			k = along / (d * d * deviation)
 		}
 		for i := lo; i < hi; i++ {
 			dx[i] = T((float64(dy[i])-meanDy)/d - (float64(x[i])-mean)*k)

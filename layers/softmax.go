@@ -2,7 +2,6 @@ package layers
 
 import (
 	"fmt"
-	"math"
 
 	"spotlighter/graph"
 	"spotlighter/graph/cpu"
@@ -70,26 +69,12 @@ func (logSoftmax) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) error {
 	return nil
 }
 
-func logSoftmaxRow[T cpu.Float](y, x []T) {
-	z := T(logSumExp(x))
-	for i, v := range x {
-		y[i] = v - z
-	}
-}
-
-func logSumExp[T cpu.Float](x []T) float64 {
-	m := cpu.Max(x)
-	var s float64
-	for _, v := range x {
-		s += math.Exp(float64(v - m))
-	}
-	return float64(m) + math.Log(s)
-}
+func logSoftmaxRow[T cpu.Float](y, x []T) { cpu.Affine(y, 1, x, -cpu.LogSumExp(x)) }
 
 type logSoftmaxGrad struct{ graph.NoGrad }
 
 func (logSoftmaxGrad) Loops()                                    {}
-func (logSoftmaxGrad) Overwrites(int) bool                       { return true }
+func (logSoftmaxGrad) Overwrites(operand int) bool               { return operand == 0 }
 func (logSoftmaxGrad) Name() string                              { return "log-softmax gradient" }
 func (logSoftmaxGrad) Infer(in []graph.Type) (graph.Type, error) { return in[0], sameAs(in) }
 func (logSoftmaxGrad) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) error {
@@ -104,9 +89,9 @@ func (logSoftmaxGrad) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) err
 
 func logSoftmaxGradRow[T cpu.Float](dx, y, dy []T) {
 	s := cpu.Sum(dy)
-	for i, v := range dy {
-		dx[i] = v - T(math.Exp(float64(y[i])))*s
-	}
+	cpu.Exp(dx, y)
+	cpu.Scale(dx, -s, dx)
+	cpu.Add(dx, dx, dy)
 }
 
 // crossEntropy is the mean negative log-likelihood of labels.
@@ -156,7 +141,7 @@ func crossEntropyKernel[T cpu.Float](c *graph.Ctx, out, x []T, labels []int) {
 	n := len(x) / len(labels)
 	per := graph.Scratch[T](c, len(labels))
 	rows(c, len(x), n, func(r, lo, hi int) {
-		per[r] = T(logSumExp(x[lo:hi]) - float64(x[lo+labels[r]]))
+		per[r] = cpu.LogSumExp(x[lo:hi]) - x[lo+labels[r]]
 	})
 	each(c, 1, func(int, int) { out[0] = cpu.Sum(per) / T(len(labels)) })
 }

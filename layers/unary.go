@@ -17,26 +17,20 @@ type unaryGrad struct {
 }
 
 // function is an elementwise function and its derivative, the latter given x
-// and y = f(x).
+// and y = f(x); package cpu has those that are missing here.
 type function struct {
-	f, df func(x, y float64) float64
+	f  func(x float64) float64
+	df func(x, y float64) float64
 }
 
 var functions = map[string]function{
-	"exp":     {func(x, _ float64) float64 { return math.Exp(x) }, func(_, y float64) float64 { return y }},
-	"log":     {func(x, _ float64) float64 { return math.Log(x) }, func(x, _ float64) float64 { return 1 / x }},
-	"sigmoid": {func(x, _ float64) float64 { return 1 / (1 + math.Exp(-x)) }, func(_, y float64) float64 { return y * (1 - y) }},
-	"sqrt":    {func(x, _ float64) float64 { return math.Sqrt(x) }, func(_, y float64) float64 { return .5 / y }},
-	"square":  {func(x, _ float64) float64 { return x * x }, func(x, _ float64) float64 { return 2 * x }},
-	"abs":     {func(x, _ float64) float64 { return math.Abs(x) }, func(x, _ float64) float64 { return step(x) - step(-x) }},
-	"tanh":    {func(x, _ float64) float64 { return math.Tanh(x) }, func(_, y float64) float64 { return 1 - y*y }},
-	"relu":    {func(x, _ float64) float64 { return max(x, 0) }, func(x, _ float64) float64 { return step(x) }},
-	"gelu": {
-		func(x, _ float64) float64 { return .5 * x * (1 + math.Erf(x/math.Sqrt2)) },
-		func(x, _ float64) float64 {
-			return .5*(1+math.Erf(x/math.Sqrt2)) + x*math.Exp(-x*x/2)/math.Sqrt(2*math.Pi)
-		},
-	},
+	"log":     {math.Log, func(x, _ float64) float64 { return 1 / x }},
+	"sigmoid": {nil, func(_, y float64) float64 { return y * (1 - y) }},
+	"sqrt":    {nil, func(_, y float64) float64 { return .5 / y }},
+	"square":  {nil, func(x, _ float64) float64 { return 2 * x }},
+	"abs":     {math.Abs, func(x, _ float64) float64 { return step(x) - step(-x) }},
+	"tanh":    {math.Tanh, func(_, y float64) float64 { return 1 - y*y }},
+	"relu":    {func(x float64) float64 { return max(x, 0) }, func(x, _ float64) float64 { return step(x) }},
 }
 
 func step(x float64) float64 {
@@ -90,19 +84,51 @@ func (o unary) Grad(in []*Node, out, dout *Node) []*Node {
 	return []*Node{graph.Apply(unaryGrad{Fn: o.Fn}, in[0], out, dout)}
 }
 func (o unary) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) error {
-	f := functions[o.Fn].f
 	if out.Dtype == graph.Float64 {
-		apply(c, out.F64, in[0].F64, f)
+		apply(c, o.Fn, out.F64, in[0].F64)
 	} else {
-		apply(c, out.F32, in[0].F32, f)
+		apply(c, o.Fn, out.F32, in[0].F32)
 	}
 	return nil
 }
 
-func apply[T cpu.Float](c *graph.Ctx, out, x []T, f func(x, y float64) float64) {
+// vector is the function over slices that package cpu has, if any.
+func vector[T cpu.Float](fn string) func(dst, x []T) {
+	switch fn {
+	case "exp":
+		return cpu.Exp[T]
+	case "gelu":
+		return cpu.GELU[T]
+	case "sigmoid":
+		return cpu.Sigmoid[T]
+	case "sqrt":
+		return cpu.Sqrt[T]
+	case "square":
+		return func(dst, x []T) { cpu.Mul(dst, x, x) }
+	}
+	return nil
+}
+
+// vectorGrad is the same for gradients.
+func vectorGrad[T cpu.Float](fn string) func(dst, x, y, dy []T) {
+	switch fn {
+	case "exp":
+		return func(dst, _, y, dy []T) { cpu.Mul(dst, y, dy) }
+	case "gelu":
+		return func(dst, x, _, dy []T) { cpu.GELUGrad(dst, x, dy) }
+	}
+	return nil
+}
+
+func apply[T cpu.Float](c *graph.Ctx, fn string, out, x []T) {
+	if v := vector[T](fn); v != nil {
+		each(c, len(out), func(lo, hi int) { v(out[lo:hi], x[lo:hi]) })
+		return
+	}
+	f := functions[fn].f
 	c.For(len(out), 1<<10, func(lo, hi int) {
 		for i := lo; i < hi; i++ {
-			out[i] = T(f(float64(x[i]), 0))
+			out[i] = T(f(float64(x[i])))
 		}
 	})
 }
@@ -112,16 +138,20 @@ func (unaryGrad) Overwrites(int) bool                         { return true }
 func (o unaryGrad) Name() string                              { return o.Fn + " gradient" }
 func (o unaryGrad) Infer(in []graph.Type) (graph.Type, error) { return in[0], sameAs(in) }
 func (o unaryGrad) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) error {
-	df := functions[o.Fn].df
 	if out.Dtype == graph.Float64 {
-		applyGrad(c, out.F64, in[0].F64, in[1].F64, in[2].F64, df)
+		applyGrad(c, o.Fn, out.F64, in[0].F64, in[1].F64, in[2].F64)
 	} else {
-		applyGrad(c, out.F32, in[0].F32, in[1].F32, in[2].F32, df)
+		applyGrad(c, o.Fn, out.F32, in[0].F32, in[1].F32, in[2].F32)
 	}
 	return nil
 }
 
-func applyGrad[T cpu.Float](c *graph.Ctx, out, x, y, dy []T, df func(x, y float64) float64) {
+func applyGrad[T cpu.Float](c *graph.Ctx, fn string, out, x, y, dy []T) {
+	if v := vectorGrad[T](fn); v != nil {
+		each(c, len(out), func(lo, hi int) { v(out[lo:hi], x[lo:hi], y[lo:hi], dy[lo:hi]) })
+		return
+	}
+	df := functions[fn].df
 	c.For(len(out), 1<<10, func(lo, hi int) {
 		for i := lo; i < hi; i++ {
 			out[i] = dy[i] * T(df(float64(x[i]), float64(y[i])))

@@ -64,13 +64,9 @@ func momentKernel[T cpu.Float](c *graph.Ctx, o moment, y, m, g []T) {
 	a, b := T(o.Beta), T(1-o.Beta)
 	c.For(len(y), 1<<13, func(lo, hi int) {
 		if o.Square {
-			for i := lo; i < hi; i++ {
-				y[i] = a*m[i] + b*g[i]*g[i]
-			}
-			return
-		}
-		for i := lo; i < hi; i++ {
-			y[i] = a*m[i] + b*g[i]
+			cpu.SquareMoment(y[lo:hi], m[lo:hi], g[lo:hi], a, b)
+		} else {
+			cpu.Moment(y[lo:hi], m[lo:hi], g[lo:hi], a, b)
 		}
 	})
 }
@@ -100,8 +96,6 @@ func adamWKernel[T cpu.Float](c *graph.Ctx, o AdamW, y, p, m, v, rates, steps []
 		keep := T(1 - lr*o.WeightDecay)
 		rate := T(lr / (1 - math.Pow(o.Beta1, t)))
 		inv, eps := T(1/(1-math.Pow(o.Beta2, t))), T(o.Eps)
-		for i := lo; i < hi; i++ {
-			y[i] = keep*p[i] - rate*m[i]/(T(math.Sqrt(float64(v[i]*inv)))+eps)
-		}
+		cpu.AdamW(y[lo:hi], p[lo:hi], m[lo:hi], v[lo:hi], keep, rate, inv, eps)
 	})
 }

@@ -19,6 +19,20 @@ func SoftmaxRow[T Float](dst, src []T, scale T) {
 	Scale(dst, 1/sum, dst)
 }
 
+// LogSumExp returns the logarithm of the sum of e^x, without overflow.
+func LogSumExp[T Float](x []T) T {
+	shift := Max(x)
+	var sum T
+	if k := kernelsFor[T](len(x)); k != nil {
+		sum = T(k.sumExp(ptr(x), float32(shift), len(x)))
+	} else {
+		for _, v := range x {
+			sum += T(math.Exp(float64(v - shift)))
+		}
+	}
+	return shift + T(math.Log(float64(sum)))
+}
+
 // SoftmaxGradRow sets dst = y (dy - y.dy), the gradient of a softmax's operand
 // (before its scale) from its result y and the result's gradient dy.
 func SoftmaxGradRow[T Float](dst, y, dy []T) {
@@ -47,6 +61,31 @@ func RowStats[T Float](x []T, eps T) (mean, rstd T) {
 		}
 	}
 	return mean, T(1 / math.Sqrt(float64(q/n+eps)))
+}
+
+// StandardiseRow sets dst = (src - mean) rstd.
+func StandardiseRow[T Float](dst, src []T, mean, rstd T) {
+	src = src[:len(dst)]
+	if k := kernelsFor[T](len(dst)); k != nil {
+		k.standardise(ptr(dst), ptr(src), float32(mean), float32(rstd), len(dst))
+		return
+	}
+	for i, v := range src {
+		dst[i] = (v - mean) * rstd
+	}
+}
+
+// LayerNormScaleGrad adds dy (x - mean) rstd to dst, a row's part in the gradient
+// of LayerNorm's gamma.
+func LayerNormScaleGrad[T Float](dst, x, dy []T, mean, rstd T) {
+	x, dy = x[:len(dst)], dy[:len(dst)]
+	if k := kernelsFor[T](len(dst)); k != nil {
+		k.addStandardised(ptr(dst), ptr(x), ptr(dy), float32(mean), float32(rstd), len(dst))
+		return
+	}
+	for i, v := range x {
+		dst[i] += dy[i] * ((v - mean) * rstd)
+	}
 }
 
 // LayerNormRow sets dst = (src - mean) rstd gamma + beta, with the row's own

@@ -17,7 +17,7 @@ func TestSoftmaxRow(t *testing.T) {
 func testSoftmax[T Float](t *testing.T, tolerance float64) {
 	r := rand.New(rand.NewPCG(1, 2))
 	lengths(func(n int) {
-		x, dst, dy := normal[T](r, n, 20), guarded[T](n), normal[T](r, n, 1)
+		x, dst, dy := gaussian[T](r, n, 20), guarded[T](n), gaussian[T](r, n, 1)
 		for i := range x {
 			if i > 0 && r.IntN(4) == 0 {
 				x[i] = T(math.Inf(-1))
@@ -94,7 +94,7 @@ func testLayerNorm[T Float](t *testing.T, tolerance float64) {
 			LayerNormGradRow[T](nil, nil, nil, nil, 0, 1)
 			return
 		}
-		x, gamma, beta, dy, dst := normal[T](r, n, 2), normal[T](r, n, 1), normal[T](r, n, 1), normal[T](r, n, 1), guarded[T](n)
+		x, gamma, beta, dy, dst := gaussian[T](r, n, 2), gaussian[T](r, n, 1), gaussian[T](r, n, 1), gaussian[T](r, n, 1), guarded[T](n)
 		for i := range x {
 			x[i] += 1 // so that lanes beyond the end would show in the variance
 		}
@@ -140,6 +140,58 @@ func testLayerNorm[T Float](t *testing.T, tolerance float64) {
 		LayerNormRow(x, x, gamma, beta, eps)
 		if !slices.Equal(x, dst) {
 			t.Fatalf("layer norm in place differs (n=%d)", n)
+		}
+	})
+}
+
+func TestLogSumExp(t *testing.T) {
+	eachPath(t, func(t *testing.T) {
+		testLogSumExp[float32](t, 5e-7)
+		testLogSumExp[float64](t, 1e-14)
+		for _, c := range []struct{ x, want float32 }{{float32(math.Inf(-1)), 3}, {float32(math.NaN()), float32(math.NaN())}} {
+			if got := LogSumExp([]float32{c.x, 3, c.x}); !near(got, float64(c.want), 0) {
+				t.Errorf("of %g, 3, %g: %g, want %g", c.x, c.x, got, c.want)
+			}
+		}
+	})
+}
+
+func testLogSumExp[T Float](t *testing.T, tolerance float64) {
+	r := rand.New(rand.NewPCG(5, 6))
+	lengths(func(n int) {
+		if n == 0 {
+			return
+		}
+		x := gaussian[T](r, n, 3)
+		Affine(x, 1, x, 200) // e^200 is no float32
+		var sum float64
+		for _, v := range x {
+			sum += math.Exp(float64(v) - 200)
+		}
+		if got, want := LogSumExp(x), 200+math.Log(sum); !near(got, want, tolerance) {
+			t.Fatalf("of %d is %g, want %g", n, got, want)
+		}
+	})
+}
+
+func TestLayerNormScaleGrad(t *testing.T) {
+	eachPath(t, func(t *testing.T) {
+		testLayerNormScaleGrad[float32](t, 1e-6)
+		testLayerNormScaleGrad[float64](t, 1e-15)
+	})
+}
+
+func testLayerNormScaleGrad[T Float](t *testing.T, tolerance float64) {
+	r := rand.New(rand.NewPCG(7, 8))
+	lengths(func(n int) {
+		x, dy, was, dst := gaussian[T](r, n, 1), gaussian[T](r, n, 1), gaussian[T](r, n, 1), guarded[T](n)
+		copy(dst, was)
+		LayerNormScaleGrad(dst, x, dy, .25, 1.5)
+		checkGuard(t, dst)
+		for i := range dst {
+			if want := float64(was[i]) + float64(dy[i])*(float64(x[i])-.25)*1.5; !near(dst[i], want, tolerance) {
+				t.Fatalf("element %d of %d is %g, want %g", i, n, dst[i], want)
+			}
 		}
 	})
 }

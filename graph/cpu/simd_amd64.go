@@ -101,13 +101,37 @@ func addScaledAVX512(dst *float32, c float32, x *float32, n int)
 func scaleAVX512(dst *float32, c float32, x *float32, n int)
 
 //go:noescape
+func affineAVX512(dst *float32, a float32, x *float32, b float32, n int)
+
+//go:noescape
+func sqrtAVX512(dst *float32, x *float32, n int)
+
+//go:noescape
 func expAVX512(dst *float32, x *float32, n int)
+
+//go:noescape
+func sigmoidAVX512(dst *float32, x *float32, n int)
+
+//go:noescape
+func geluAVX512(dst *float32, x *float32, n int)
+
+//go:noescape
+func geluGradAVX512(dst *float32, x *float32, dy *float32, n int)
 
 //go:noescape
 func quickGELUAVX512(dst *float32, x *float32, n int)
 
 //go:noescape
 func quickGELUGradAVX512(dst *float32, x *float32, dy *float32, n int)
+
+//go:noescape
+func momentAVX512(dst *float32, m *float32, grad *float32, a float32, b float32, n int)
+
+//go:noescape
+func squareMomentAVX512(dst *float32, m *float32, grad *float32, a float32, b float32, n int)
+
+//go:noescape
+func adamWAVX512(dst *float32, p *float32, m *float32, v *float32, keep float32, rate float32, inv float32, eps float32, n int)
 
 //go:noescape
 func sumAVX512(x *float32, n int) float32
@@ -125,10 +149,19 @@ func maxAVX512(x *float32, n int) (max float32, unordered float32)
 func expSumAVX512(dst *float32, x *float32, c float32, shift float32, n int) float32
 
 //go:noescape
+func sumExpAVX512(x *float32, shift float32, n int) float32
+
+//go:noescape
 func mulDiffAVX512(dst *float32, y *float32, dy *float32, d float32, n int)
 
 //go:noescape
 func normalizeAVX512(dst *float32, x *float32, gamma *float32, beta *float32, mean float32, rstd float32, n int)
+
+//go:noescape
+func standardiseAVX512(dst *float32, x *float32, mean float32, rstd float32, n int)
+
+//go:noescape
+func addStandardisedAVX512(dst *float32, x *float32, dy *float32, mean float32, rstd float32, n int)
 
 //go:noescape
 func normSumsAVX512(x *float32, gamma *float32, dy *float32, mean float32, n int) (sum float32, product float32)
@@ -194,13 +227,37 @@ func addScaledAVX2(dst *float32, c float32, x *float32, n int)
 func scaleAVX2(dst *float32, c float32, x *float32, n int)
 
 //go:noescape
+func affineAVX2(dst *float32, a float32, x *float32, b float32, n int)
+
+//go:noescape
+func sqrtAVX2(dst *float32, x *float32, n int)
+
+//go:noescape
 func expAVX2(dst *float32, x *float32, n int)
+
+//go:noescape
+func sigmoidAVX2(dst *float32, x *float32, n int)
+
+//go:noescape
+func geluAVX2(dst *float32, x *float32, n int)
+
+//go:noescape
+func geluGradAVX2(dst *float32, x *float32, dy *float32, n int)
 
 //go:noescape
 func quickGELUAVX2(dst *float32, x *float32, n int)
 
 //go:noescape
 func quickGELUGradAVX2(dst *float32, x *float32, dy *float32, n int)
+
+//go:noescape
+func momentAVX2(dst *float32, m *float32, grad *float32, a float32, b float32, n int)
+
+//go:noescape
+func squareMomentAVX2(dst *float32, m *float32, grad *float32, a float32, b float32, n int)
+
+//go:noescape
+func adamWAVX2(dst *float32, p *float32, m *float32, v *float32, keep float32, rate float32, inv float32, eps float32, n int)
 
 //go:noescape
 func sumAVX2(x *float32, n int) float32
@@ -218,10 +275,19 @@ func maxAVX2(x *float32, n int) (max float32, unordered float32)
 func expSumAVX2(dst *float32, x *float32, c float32, shift float32, n int) float32
 
 //go:noescape
+func sumExpAVX2(x *float32, shift float32, n int) float32
+
+//go:noescape
 func mulDiffAVX2(dst *float32, y *float32, dy *float32, d float32, n int)
 
 //go:noescape
 func normalizeAVX2(dst *float32, x *float32, gamma *float32, beta *float32, mean float32, rstd float32, n int)
+
+//go:noescape
+func standardiseAVX2(dst *float32, x *float32, mean float32, rstd float32, n int)
+
+//go:noescape
+func addStandardisedAVX2(dst *float32, x *float32, dy *float32, mean float32, rstd float32, n int)
 
 //go:noescape
 func normSumsAVX2(x *float32, gamma *float32, dy *float32, mean float32, n int) (sum float32, product float32)

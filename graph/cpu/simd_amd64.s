@@ -6341,6 +6341,112 @@ none196:
 	VZEROUPPER
 	RET
 
+// func affineAVX512(dst *float32, a float32, x *float32, b float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·affineAVX512(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+16(FP), CX
+	VBROADCASTSS a+8(FP), Z0
+	VBROADCASTSS b+24(FP), Z1
+	MOVQ         n+32(FP), DX
+	XORQ         BX, BX
+	SUBQ         $+64, DX
+
+vectors197:
+	CMPQ        BX, DX
+	JG          done198
+	VMOVUPS     (CX)(BX*4), Z2
+	VFMADD213PS Z1, Z0, Z2
+	VMOVUPS     Z2, (AX)(BX*4)
+	VMOVUPS     64(CX)(BX*4), Z2
+	VFMADD213PS Z1, Z0, Z2
+	VMOVUPS     Z2, 64(AX)(BX*4)
+	VMOVUPS     128(CX)(BX*4), Z2
+	VFMADD213PS Z1, Z0, Z2
+	VMOVUPS     Z2, 128(AX)(BX*4)
+	VMOVUPS     192(CX)(BX*4), Z2
+	VFMADD213PS Z1, Z0, Z2
+	VMOVUPS     Z2, 192(AX)(BX*4)
+	ADDQ        $+64, BX
+	JMP         vectors197
+
+done198:
+	SUBQ $-48, DX
+
+vectors199:
+	CMPQ        BX, DX
+	JG          done200
+	VMOVUPS     (CX)(BX*4), Z2
+	VFMADD213PS Z1, Z0, Z2
+	VMOVUPS     Z2, (AX)(BX*4)
+	ADDQ        $+16, BX
+	JMP         vectors199
+
+done200:
+	ADDQ        $+16, DX
+	SUBQ        BX, DX
+	JE          none201
+	MOVL        $0x00000001, SI
+	SHLXL       DX, SI, SI
+	DECL        SI
+	KMOVW       SI, K1
+	VMOVUPS.Z   (CX)(BX*4), K1, Z2
+	VFMADD213PS Z1, Z0, Z2
+	VMOVUPS     Z2, K1, (AX)(BX*4)
+
+none201:
+	VZEROUPPER
+	RET
+
+// func sqrtAVX512(dst *float32, x *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·sqrtAVX512(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SUBQ $+32, DX
+
+vectors202:
+	CMPQ    BX, DX
+	JG      done203
+	VMOVUPS (CX)(BX*4), Z0
+	VSQRTPS Z0, Z0
+	VMOVUPS Z0, (AX)(BX*4)
+	VMOVUPS 64(CX)(BX*4), Z0
+	VSQRTPS Z0, Z0
+	VMOVUPS Z0, 64(AX)(BX*4)
+	ADDQ    $+32, BX
+	JMP     vectors202
+
+done203:
+	SUBQ $-16, DX
+
+vectors204:
+	CMPQ    BX, DX
+	JG      done205
+	VMOVUPS (CX)(BX*4), Z0
+	VSQRTPS Z0, Z0
+	VMOVUPS Z0, (AX)(BX*4)
+	ADDQ    $+16, BX
+	JMP     vectors204
+
+done205:
+	ADDQ      $+16, DX
+	SUBQ      BX, DX
+	JE        none206
+	MOVL      $0x00000001, SI
+	SHLXL     DX, SI, SI
+	DECL      SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX)(BX*4), K1, Z0
+	VSQRTPS   Z0, Z0
+	VMOVUPS   Z0, K1, (AX)(BX*4)
+
+none206:
+	VZEROUPPER
+	RET
+
 // func expAVX512(dst *float32, x *float32, n int)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·expAVX512(SB), NOSPLIT, $0-24
@@ -6363,9 +6469,9 @@ TEXT ·expAVX512(SB), NOSPLIT, $0-24
 	XORQ         BX, BX
 	SUBQ         $+32, DX
 
-vectors197:
+vectors207:
 	CMPQ         BX, DX
-	JG           done198
+	JG           done208
 	VMOVUPS      (CX)(BX*4), Z13
 	VMAXPS       Z13, Z0, Z13
 	VMINPS       Z13, Z1, Z13
@@ -6401,14 +6507,14 @@ vectors197:
 	VSCALEFPS    Z14, Z15, Z13
 	VMOVUPS      Z13, 64(AX)(BX*4)
 	ADDQ         $+32, BX
-	JMP          vectors197
+	JMP          vectors207
 
-done198:
+done208:
 	SUBQ $-16, DX
 
-vectors199:
+vectors209:
 	CMPQ         BX, DX
-	JG           done200
+	JG           done210
 	VMOVUPS      (CX)(BX*4), Z13
 	VMAXPS       Z13, Z0, Z13
 	VMINPS       Z13, Z1, Z13
@@ -6427,12 +6533,12 @@ vectors199:
 	VSCALEFPS    Z14, Z15, Z13
 	VMOVUPS      Z13, (AX)(BX*4)
 	ADDQ         $+16, BX
-	JMP          vectors199
+	JMP          vectors209
 
-done200:
+done210:
 	ADDQ         $+16, DX
 	SUBQ         BX, DX
-	JE           none201
+	JE           none211
 	MOVL         $0x00000001, SI
 	SHLXL        DX, SI, SI
 	DECL         SI
@@ -6455,7 +6561,7 @@ done200:
 	VSCALEFPS    Z0, Z1, Z13
 	VMOVUPS      Z13, K1, (AX)(BX*4)
 
-none201:
+none211:
 	VZEROUPPER
 	RET
 
@@ -6579,6 +6685,495 @@ DATA all3f800000<>+24(SB)/4, $0x3f800000
 DATA all3f800000<>+28(SB)/4, $0x3f800000
 GLOBL all3f800000<>(SB), RODATA|NOPTR, $32
 
+// func sigmoidAVX512(dst *float32, x *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·sigmoidAVX512(SB), NOSPLIT, $0-24
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	VBROADCASTSS allc2d20000<>+0(SB), Z0
+	VBROADCASTSS all42b20000<>+0(SB), Z1
+	VBROADCASTSS all3fb8aa3b<>+0(SB), Z2
+	VBROADCASTSS all3f318000<>+0(SB), Z3
+	VBROADCASTSS allb95e8083<>+0(SB), Z4
+	VBROADCASTSS all39506967<>+0(SB), Z5
+	VBROADCASTSS all3ab743ce<>+0(SB), Z6
+	VBROADCASTSS all3c088908<>+0(SB), Z7
+	VBROADCASTSS all3d2aa9c1<>+0(SB), Z8
+	VBROADCASTSS all3e2aaaaa<>+0(SB), Z9
+	VBROADCASTSS all3f000000<>+0(SB), Z10
+	VBROADCASTSS all3f800000<>+0(SB), Z11
+	VBROADCASTSS all3f800000<>+0(SB), Z12
+	VBROADCASTSS all3f800000<>+0(SB), Z13
+	VBROADCASTSS allbf800000<>+0(SB), Z14
+	MOVQ         n+16(FP), DX
+	XORQ         BX, BX
+	SUBQ         $+32, DX
+
+vectors212:
+	CMPQ         BX, DX
+	JG           done213
+	VMOVUPS      (CX)(BX*4), Z15
+	VMULPS       Z14, Z15, Z15
+	VMAXPS       Z15, Z0, Z15
+	VMINPS       Z15, Z1, Z15
+	VMULPS       Z2, Z15, Z16
+	VRNDSCALEPS  $0x08, Z16, Z16
+	VFNMADD231PS Z3, Z16, Z15
+	VFNMADD231PS Z4, Z16, Z15
+	VMOVUPS      Z5, Z17
+	VFMADD213PS  Z6, Z15, Z17
+	VFMADD213PS  Z7, Z15, Z17
+	VFMADD213PS  Z8, Z15, Z17
+	VFMADD213PS  Z9, Z15, Z17
+	VFMADD213PS  Z10, Z15, Z17
+	VFMADD213PS  Z11, Z15, Z17
+	VFMADD213PS  Z12, Z15, Z17
+	VSCALEFPS    Z16, Z17, Z15
+	VADDPS       Z13, Z15, Z15
+	VMOVAPS      Z13, Z16
+	VDIVPS       Z15, Z16, Z16
+	VMOVUPS      Z16, (AX)(BX*4)
+	VMOVUPS      64(CX)(BX*4), Z15
+	VMULPS       Z14, Z15, Z15
+	VMAXPS       Z15, Z0, Z15
+	VMINPS       Z15, Z1, Z15
+	VMULPS       Z2, Z15, Z16
+	VRNDSCALEPS  $0x08, Z16, Z16
+	VFNMADD231PS Z3, Z16, Z15
+	VFNMADD231PS Z4, Z16, Z15
+	VMOVUPS      Z5, Z17
+	VFMADD213PS  Z6, Z15, Z17
+	VFMADD213PS  Z7, Z15, Z17
+	VFMADD213PS  Z8, Z15, Z17
+	VFMADD213PS  Z9, Z15, Z17
+	VFMADD213PS  Z10, Z15, Z17
+	VFMADD213PS  Z11, Z15, Z17
+	VFMADD213PS  Z12, Z15, Z17
+	VSCALEFPS    Z16, Z17, Z15
+	VADDPS       Z13, Z15, Z15
+	VMOVAPS      Z13, Z16
+	VDIVPS       Z15, Z16, Z16
+	VMOVUPS      Z16, 64(AX)(BX*4)
+	ADDQ         $+32, BX
+	JMP          vectors212
+
+done213:
+	SUBQ $-16, DX
+
+vectors214:
+	CMPQ         BX, DX
+	JG           done215
+	VMOVUPS      (CX)(BX*4), Z15
+	VMULPS       Z14, Z15, Z15
+	VMAXPS       Z15, Z0, Z15
+	VMINPS       Z15, Z1, Z15
+	VMULPS       Z2, Z15, Z16
+	VRNDSCALEPS  $0x08, Z16, Z16
+	VFNMADD231PS Z3, Z16, Z15
+	VFNMADD231PS Z4, Z16, Z15
+	VMOVUPS      Z5, Z17
+	VFMADD213PS  Z6, Z15, Z17
+	VFMADD213PS  Z7, Z15, Z17
+	VFMADD213PS  Z8, Z15, Z17
+	VFMADD213PS  Z9, Z15, Z17
+	VFMADD213PS  Z10, Z15, Z17
+	VFMADD213PS  Z11, Z15, Z17
+	VFMADD213PS  Z12, Z15, Z17
+	VSCALEFPS    Z16, Z17, Z15
+	VADDPS       Z13, Z15, Z15
+	VMOVAPS      Z13, Z16
+	VDIVPS       Z15, Z16, Z16
+	VMOVUPS      Z16, (AX)(BX*4)
+	ADDQ         $+16, BX
+	JMP          vectors214
+
+done215:
+	ADDQ         $+16, DX
+	SUBQ         BX, DX
+	JE           none216
+	MOVL         $0x00000001, SI
+	SHLXL        DX, SI, SI
+	DECL         SI
+	KMOVW        SI, K1
+	VMOVUPS.Z    (CX)(BX*4), K1, Z15
+	VMULPS       Z14, Z15, Z15
+	VMAXPS       Z15, Z0, Z15
+	VMINPS       Z15, Z1, Z15
+	VMULPS       Z2, Z15, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VFNMADD231PS Z3, Z0, Z15
+	VFNMADD231PS Z4, Z0, Z15
+	VMOVUPS      Z5, Z1
+	VFMADD213PS  Z6, Z15, Z1
+	VFMADD213PS  Z7, Z15, Z1
+	VFMADD213PS  Z8, Z15, Z1
+	VFMADD213PS  Z9, Z15, Z1
+	VFMADD213PS  Z10, Z15, Z1
+	VFMADD213PS  Z11, Z15, Z1
+	VFMADD213PS  Z12, Z15, Z1
+	VSCALEFPS    Z0, Z1, Z15
+	VADDPS       Z13, Z15, Z15
+	VMOVAPS      Z13, Z0
+	VDIVPS       Z15, Z0, Z0
+	VMOVUPS      Z0, K1, (AX)(BX*4)
+
+none216:
+	VZEROUPPER
+	RET
+
+DATA allbf800000<>+0(SB)/4, $0xbf800000
+DATA allbf800000<>+4(SB)/4, $0xbf800000
+DATA allbf800000<>+8(SB)/4, $0xbf800000
+DATA allbf800000<>+12(SB)/4, $0xbf800000
+DATA allbf800000<>+16(SB)/4, $0xbf800000
+DATA allbf800000<>+20(SB)/4, $0xbf800000
+DATA allbf800000<>+24(SB)/4, $0xbf800000
+DATA allbf800000<>+28(SB)/4, $0xbf800000
+GLOBL allbf800000<>(SB), RODATA|NOPTR, $32
+
+// func geluAVX512(dst *float32, x *float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·geluAVX512(SB), NOSPLIT, $0-24
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	VBROADCASTSS allc2d20000<>+0(SB), Z0
+	VBROADCASTSS all42b20000<>+0(SB), Z1
+	VBROADCASTSS all3fb8aa3b<>+0(SB), Z2
+	VBROADCASTSS all3f318000<>+0(SB), Z3
+	VBROADCASTSS allb95e8083<>+0(SB), Z4
+	VBROADCASTSS all39506967<>+0(SB), Z5
+	VBROADCASTSS all3ab743ce<>+0(SB), Z6
+	VBROADCASTSS all3c088908<>+0(SB), Z7
+	VBROADCASTSS all3d2aa9c1<>+0(SB), Z8
+	VBROADCASTSS all3e2aaaaa<>+0(SB), Z9
+	VBROADCASTSS all3f000000<>+0(SB), Z10
+	VBROADCASTSS all3f800000<>+0(SB), Z11
+	VBROADCASTSS all3f800000<>+0(SB), Z12
+	VBROADCASTSS all7fffffff<>+0(SB), Z13
+	VBROADCASTSS allbf000000<>+0(SB), Z14
+	VBROADCASTSS all3e6d3388<>+0(SB), Z15
+	VBROADCASTSS all3f800000<>+0(SB), Z16
+	VBROADCASTSS all3ecc422a<>+0(SB), Z17
+	VBROADCASTSS all3f07dc22<>+0(SB), Z17
+	VBROADCASTSS allbf3a00e3<>+0(SB), Z18
+	VBROADCASTSS all3f35f0e3<>+0(SB), Z19
+	VBROADCASTSS allbe11a98e<>+0(SB), Z20
+	VBROADCASTSS all3e027906<>+0(SB), Z21
+	MOVQ         n+16(FP), DX
+	XORQ         BX, BX
+	SUBQ         $+16, DX
+
+vectors217:
+	CMPQ         BX, DX
+	JG           done218
+	VMOVUPS      (CX)(BX*4), Z22
+	VMULPS       Z22, Z22, Z23
+	VMULPS       Z14, Z23, Z23
+	VMAXPS       Z23, Z0, Z23
+	VMINPS       Z23, Z1, Z23
+	VMULPS       Z2, Z23, Z24
+	VRNDSCALEPS  $0x08, Z24, Z24
+	VFNMADD231PS Z3, Z24, Z23
+	VFNMADD231PS Z4, Z24, Z23
+	VMOVUPS      Z5, Z25
+	VFMADD213PS  Z6, Z23, Z25
+	VFMADD213PS  Z7, Z23, Z25
+	VFMADD213PS  Z8, Z23, Z25
+	VFMADD213PS  Z9, Z23, Z25
+	VFMADD213PS  Z10, Z23, Z25
+	VFMADD213PS  Z11, Z23, Z25
+	VFMADD213PS  Z12, Z23, Z25
+	VSCALEFPS    Z24, Z25, Z23
+	VPANDD       Z13, Z22, Z25
+	VMULPS       Z15, Z25, Z25
+	VADDPS       Z16, Z25, Z25
+	VMOVAPS      Z16, Z24
+	VDIVPS       Z25, Z24, Z24
+	VMOVUPS      Z17, Z25
+	VFMADD213PS  Z18, Z24, Z25
+	VFMADD213PS  Z19, Z24, Z25
+	VFMADD213PS  Z20, Z24, Z25
+	VFMADD213PS  Z21, Z24, Z25
+	VMULPS       Z24, Z25, Z25
+	VMULPS       Z23, Z25, Z25
+	VMOVAPS      Z16, Z23
+	VSUBPS       Z25, Z23, Z23
+	VPMOVD2M     Z22, K1
+	VMOVAPS      Z25, K1, Z23
+	VMULPS       Z22, Z23, Z23
+	VMOVUPS      Z23, (AX)(BX*4)
+	ADDQ         $+16, BX
+	JMP          vectors217
+
+done218:
+	ADDQ         $+16, DX
+	SUBQ         BX, DX
+	JE           none219
+	MOVL         $0x00000001, SI
+	SHLXL        DX, SI, SI
+	DECL         SI
+	KMOVW        SI, K1
+	VMOVUPS.Z    (CX)(BX*4), K1, Z22
+	VMULPS       Z22, Z22, Z23
+	VMULPS       Z14, Z23, Z23
+	VMAXPS       Z23, Z0, Z23
+	VMINPS       Z23, Z1, Z23
+	VMULPS       Z2, Z23, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VFNMADD231PS Z3, Z0, Z23
+	VFNMADD231PS Z4, Z0, Z23
+	VMOVUPS      Z5, Z1
+	VFMADD213PS  Z6, Z23, Z1
+	VFMADD213PS  Z7, Z23, Z1
+	VFMADD213PS  Z8, Z23, Z1
+	VFMADD213PS  Z9, Z23, Z1
+	VFMADD213PS  Z10, Z23, Z1
+	VFMADD213PS  Z11, Z23, Z1
+	VFMADD213PS  Z12, Z23, Z1
+	VSCALEFPS    Z0, Z1, Z23
+	VPANDD       Z13, Z22, Z0
+	VMULPS       Z15, Z0, Z0
+	VADDPS       Z16, Z0, Z0
+	VMOVAPS      Z16, Z1
+	VDIVPS       Z0, Z1, Z1
+	VMOVUPS      Z17, Z0
+	VFMADD213PS  Z18, Z1, Z0
+	VFMADD213PS  Z19, Z1, Z0
+	VFMADD213PS  Z20, Z1, Z0
+	VFMADD213PS  Z21, Z1, Z0
+	VMULPS       Z1, Z0, Z0
+	VMULPS       Z23, Z0, Z0
+	VMOVAPS      Z16, Z1
+	VSUBPS       Z0, Z1, Z1
+	VPMOVD2M     Z22, K2
+	VMOVAPS      Z0, K2, Z1
+	VMULPS       Z22, Z1, Z1
+	VMOVUPS      Z1, K1, (AX)(BX*4)
+
+none219:
+	VZEROUPPER
+	RET
+
+DATA all7fffffff<>+0(SB)/4, $0x7fffffff
+DATA all7fffffff<>+4(SB)/4, $0x7fffffff
+DATA all7fffffff<>+8(SB)/4, $0x7fffffff
+DATA all7fffffff<>+12(SB)/4, $0x7fffffff
+DATA all7fffffff<>+16(SB)/4, $0x7fffffff
+DATA all7fffffff<>+20(SB)/4, $0x7fffffff
+DATA all7fffffff<>+24(SB)/4, $0x7fffffff
+DATA all7fffffff<>+28(SB)/4, $0x7fffffff
+GLOBL all7fffffff<>(SB), RODATA|NOPTR, $32
+
+DATA allbf000000<>+0(SB)/4, $0xbf000000
+DATA allbf000000<>+4(SB)/4, $0xbf000000
+DATA allbf000000<>+8(SB)/4, $0xbf000000
+DATA allbf000000<>+12(SB)/4, $0xbf000000
+DATA allbf000000<>+16(SB)/4, $0xbf000000
+DATA allbf000000<>+20(SB)/4, $0xbf000000
+DATA allbf000000<>+24(SB)/4, $0xbf000000
+DATA allbf000000<>+28(SB)/4, $0xbf000000
+GLOBL allbf000000<>(SB), RODATA|NOPTR, $32
+
+DATA all3e6d3388<>+0(SB)/4, $0x3e6d3388
+DATA all3e6d3388<>+4(SB)/4, $0x3e6d3388
+DATA all3e6d3388<>+8(SB)/4, $0x3e6d3388
+DATA all3e6d3388<>+12(SB)/4, $0x3e6d3388
+DATA all3e6d3388<>+16(SB)/4, $0x3e6d3388
+DATA all3e6d3388<>+20(SB)/4, $0x3e6d3388
+DATA all3e6d3388<>+24(SB)/4, $0x3e6d3388
+DATA all3e6d3388<>+28(SB)/4, $0x3e6d3388
+GLOBL all3e6d3388<>(SB), RODATA|NOPTR, $32
+
+DATA all3ecc422a<>+0(SB)/4, $0x3ecc422a
+DATA all3ecc422a<>+4(SB)/4, $0x3ecc422a
+DATA all3ecc422a<>+8(SB)/4, $0x3ecc422a
+DATA all3ecc422a<>+12(SB)/4, $0x3ecc422a
+DATA all3ecc422a<>+16(SB)/4, $0x3ecc422a
+DATA all3ecc422a<>+20(SB)/4, $0x3ecc422a
+DATA all3ecc422a<>+24(SB)/4, $0x3ecc422a
+DATA all3ecc422a<>+28(SB)/4, $0x3ecc422a
+GLOBL all3ecc422a<>(SB), RODATA|NOPTR, $32
+
+DATA all3f07dc22<>+0(SB)/4, $0x3f07dc22
+DATA all3f07dc22<>+4(SB)/4, $0x3f07dc22
+DATA all3f07dc22<>+8(SB)/4, $0x3f07dc22
+DATA all3f07dc22<>+12(SB)/4, $0x3f07dc22
+DATA all3f07dc22<>+16(SB)/4, $0x3f07dc22
+DATA all3f07dc22<>+20(SB)/4, $0x3f07dc22
+DATA all3f07dc22<>+24(SB)/4, $0x3f07dc22
+DATA all3f07dc22<>+28(SB)/4, $0x3f07dc22
+GLOBL all3f07dc22<>(SB), RODATA|NOPTR, $32
+
+DATA allbf3a00e3<>+0(SB)/4, $0xbf3a00e3
+DATA allbf3a00e3<>+4(SB)/4, $0xbf3a00e3
+DATA allbf3a00e3<>+8(SB)/4, $0xbf3a00e3
+DATA allbf3a00e3<>+12(SB)/4, $0xbf3a00e3
+DATA allbf3a00e3<>+16(SB)/4, $0xbf3a00e3
+DATA allbf3a00e3<>+20(SB)/4, $0xbf3a00e3
+DATA allbf3a00e3<>+24(SB)/4, $0xbf3a00e3
+DATA allbf3a00e3<>+28(SB)/4, $0xbf3a00e3
+GLOBL allbf3a00e3<>(SB), RODATA|NOPTR, $32
+
+DATA all3f35f0e3<>+0(SB)/4, $0x3f35f0e3
+DATA all3f35f0e3<>+4(SB)/4, $0x3f35f0e3
+DATA all3f35f0e3<>+8(SB)/4, $0x3f35f0e3
+DATA all3f35f0e3<>+12(SB)/4, $0x3f35f0e3
+DATA all3f35f0e3<>+16(SB)/4, $0x3f35f0e3
+DATA all3f35f0e3<>+20(SB)/4, $0x3f35f0e3
+DATA all3f35f0e3<>+24(SB)/4, $0x3f35f0e3
+DATA all3f35f0e3<>+28(SB)/4, $0x3f35f0e3
+GLOBL all3f35f0e3<>(SB), RODATA|NOPTR, $32
+
+DATA allbe11a98e<>+0(SB)/4, $0xbe11a98e
+DATA allbe11a98e<>+4(SB)/4, $0xbe11a98e
+DATA allbe11a98e<>+8(SB)/4, $0xbe11a98e
+DATA allbe11a98e<>+12(SB)/4, $0xbe11a98e
+DATA allbe11a98e<>+16(SB)/4, $0xbe11a98e
+DATA allbe11a98e<>+20(SB)/4, $0xbe11a98e
+DATA allbe11a98e<>+24(SB)/4, $0xbe11a98e
+DATA allbe11a98e<>+28(SB)/4, $0xbe11a98e
+GLOBL allbe11a98e<>(SB), RODATA|NOPTR, $32
+
+DATA all3e027906<>+0(SB)/4, $0x3e027906
+DATA all3e027906<>+4(SB)/4, $0x3e027906
+DATA all3e027906<>+8(SB)/4, $0x3e027906
+DATA all3e027906<>+12(SB)/4, $0x3e027906
+DATA all3e027906<>+16(SB)/4, $0x3e027906
+DATA all3e027906<>+20(SB)/4, $0x3e027906
+DATA all3e027906<>+24(SB)/4, $0x3e027906
+DATA all3e027906<>+28(SB)/4, $0x3e027906
+GLOBL all3e027906<>(SB), RODATA|NOPTR, $32
+
+// func geluGradAVX512(dst *float32, x *float32, dy *float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·geluGradAVX512(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         dy+16(FP), DX
+	VBROADCASTSS allc2d20000<>+0(SB), Z0
+	VBROADCASTSS all42b20000<>+0(SB), Z1
+	VBROADCASTSS all3fb8aa3b<>+0(SB), Z2
+	VBROADCASTSS all3f318000<>+0(SB), Z3
+	VBROADCASTSS allb95e8083<>+0(SB), Z4
+	VBROADCASTSS all39506967<>+0(SB), Z5
+	VBROADCASTSS all3ab743ce<>+0(SB), Z6
+	VBROADCASTSS all3c088908<>+0(SB), Z7
+	VBROADCASTSS all3d2aa9c1<>+0(SB), Z8
+	VBROADCASTSS all3e2aaaaa<>+0(SB), Z9
+	VBROADCASTSS all3f000000<>+0(SB), Z10
+	VBROADCASTSS all3f800000<>+0(SB), Z11
+	VBROADCASTSS all3f800000<>+0(SB), Z12
+	VBROADCASTSS all7fffffff<>+0(SB), Z13
+	VBROADCASTSS allbf000000<>+0(SB), Z14
+	VBROADCASTSS all3e6d3388<>+0(SB), Z15
+	VBROADCASTSS all3f800000<>+0(SB), Z16
+	VBROADCASTSS all3ecc422a<>+0(SB), Z17
+	VBROADCASTSS all3f07dc22<>+0(SB), Z18
+	VBROADCASTSS allbf3a00e3<>+0(SB), Z19
+	VBROADCASTSS all3f35f0e3<>+0(SB), Z20
+	VBROADCASTSS allbe11a98e<>+0(SB), Z21
+	VBROADCASTSS all3e027906<>+0(SB), Z22
+	MOVQ         n+24(FP), BX
+	XORQ         SI, SI
+	SUBQ         $+16, BX
+
+vectors220:
+	CMPQ         SI, BX
+	JG           done221
+	VMOVUPS      (CX)(SI*4), Z23
+	VMULPS       Z23, Z23, Z24
+	VMULPS       Z14, Z24, Z24
+	VMAXPS       Z24, Z0, Z24
+	VMINPS       Z24, Z1, Z24
+	VMULPS       Z2, Z24, Z25
+	VRNDSCALEPS  $0x08, Z25, Z25
+	VFNMADD231PS Z3, Z25, Z24
+	VFNMADD231PS Z4, Z25, Z24
+	VMOVUPS      Z5, Z26
+	VFMADD213PS  Z6, Z24, Z26
+	VFMADD213PS  Z7, Z24, Z26
+	VFMADD213PS  Z8, Z24, Z26
+	VFMADD213PS  Z9, Z24, Z26
+	VFMADD213PS  Z10, Z24, Z26
+	VFMADD213PS  Z11, Z24, Z26
+	VFMADD213PS  Z12, Z24, Z26
+	VSCALEFPS    Z25, Z26, Z24
+	VPANDD       Z13, Z23, Z26
+	VMULPS       Z15, Z26, Z26
+	VADDPS       Z16, Z26, Z26
+	VMOVAPS      Z16, Z25
+	VDIVPS       Z26, Z25, Z25
+	VMOVUPS      Z18, Z26
+	VFMADD213PS  Z19, Z25, Z26
+	VFMADD213PS  Z20, Z25, Z26
+	VFMADD213PS  Z21, Z25, Z26
+	VFMADD213PS  Z22, Z25, Z26
+	VMULPS       Z25, Z26, Z26
+	VMULPS       Z24, Z26, Z26
+	VMOVAPS      Z16, Z25
+	VSUBPS       Z26, Z25, Z25
+	VPMOVD2M     Z23, K1
+	VMOVAPS      Z26, K1, Z25
+	VMULPS       Z17, Z24, Z24
+	VFMADD231PS  Z24, Z23, Z25
+	VMOVUPS      (DX)(SI*4), Z23
+	VMULPS       Z23, Z25, Z25
+	VMOVUPS      Z25, (AX)(SI*4)
+	ADDQ         $+16, SI
+	JMP          vectors220
+
+done221:
+	ADDQ         $+16, BX
+	SUBQ         SI, BX
+	JE           none222
+	MOVL         $0x00000001, DI
+	SHLXL        BX, DI, DI
+	DECL         DI
+	KMOVW        DI, K1
+	VMOVUPS.Z    (CX)(SI*4), K1, Z23
+	VMULPS       Z23, Z23, Z24
+	VMULPS       Z14, Z24, Z24
+	VMAXPS       Z24, Z0, Z24
+	VMINPS       Z24, Z1, Z24
+	VMULPS       Z2, Z24, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VFNMADD231PS Z3, Z0, Z24
+	VFNMADD231PS Z4, Z0, Z24
+	VMOVUPS      Z5, Z1
+	VFMADD213PS  Z6, Z24, Z1
+	VFMADD213PS  Z7, Z24, Z1
+	VFMADD213PS  Z8, Z24, Z1
+	VFMADD213PS  Z9, Z24, Z1
+	VFMADD213PS  Z10, Z24, Z1
+	VFMADD213PS  Z11, Z24, Z1
+	VFMADD213PS  Z12, Z24, Z1
+	VSCALEFPS    Z0, Z1, Z24
+	VPANDD       Z13, Z23, Z0
+	VMULPS       Z15, Z0, Z0
+	VADDPS       Z16, Z0, Z0
+	VMOVAPS      Z16, Z1
+	VDIVPS       Z0, Z1, Z1
+	VMOVUPS      Z18, Z0
+	VFMADD213PS  Z19, Z1, Z0
+	VFMADD213PS  Z20, Z1, Z0
+	VFMADD213PS  Z21, Z1, Z0
+	VFMADD213PS  Z22, Z1, Z0
+	VMULPS       Z1, Z0, Z0
+	VMULPS       Z24, Z0, Z0
+	VMOVAPS      Z16, Z1
+	VSUBPS       Z0, Z1, Z1
+	VPMOVD2M     Z23, K2
+	VMOVAPS      Z0, K2, Z1
+	VMULPS       Z17, Z24, Z24
+	VFMADD231PS  Z24, Z23, Z1
+	VMOVUPS.Z    (DX)(SI*4), K1, Z0
+	VMULPS       Z0, Z1, Z1
+	VMOVUPS      Z1, K1, (AX)(SI*4)
+
+none222:
+	VZEROUPPER
+	RET
+
 // func quickGELUAVX512(dst *float32, x *float32, n int)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·quickGELUAVX512(SB), NOSPLIT, $0-24
@@ -6603,9 +7198,9 @@ TEXT ·quickGELUAVX512(SB), NOSPLIT, $0-24
 	XORQ         BX, BX
 	SUBQ         $+64, DX
 
-vectors202:
+vectors223:
 	CMPQ         BX, DX
-	JG           done203
+	JG           done224
 	VMOVUPS      (CX)(BX*4), Z15
 	VMULPS       Z14, Z15, Z15
 	VMAXPS       Z15, Z0, Z15
@@ -6691,14 +7286,14 @@ vectors202:
 	VDIVPS       Z15, Z16, Z16
 	VMOVUPS      Z16, 192(AX)(BX*4)
 	ADDQ         $+64, BX
-	JMP          vectors202
+	JMP          vectors223
 
-done203:
+done224:
 	SUBQ $-48, DX
 
-vectors204:
+vectors225:
 	CMPQ         BX, DX
-	JG           done205
+	JG           done226
 	VMOVUPS      (CX)(BX*4), Z15
 	VMULPS       Z14, Z15, Z15
 	VMAXPS       Z15, Z0, Z15
@@ -6721,12 +7316,12 @@ vectors204:
 	VDIVPS       Z15, Z16, Z16
 	VMOVUPS      Z16, (AX)(BX*4)
 	ADDQ         $+16, BX
-	JMP          vectors204
+	JMP          vectors225
 
-done205:
+done226:
 	ADDQ         $+16, DX
 	SUBQ         BX, DX
-	JE           none206
+	JE           none227
 	MOVL         $0x00000001, SI
 	SHLXL        DX, SI, SI
 	DECL         SI
@@ -6753,7 +7348,7 @@ done205:
 	VDIVPS       Z15, Z0, Z0
 	VMOVUPS      Z0, K1, (AX)(BX*4)
 
-none206:
+none227:
 	VZEROUPPER
 	RET
 
@@ -6792,9 +7387,9 @@ TEXT ·quickGELUGradAVX512(SB), NOSPLIT, $0-32
 	XORQ         SI, SI
 	SUBQ         $+32, BX
 
-vectors207:
+vectors228:
 	CMPQ         SI, BX
-	JG           done208
+	JG           done229
 	VMOVUPS      (CX)(SI*4), Z15
 	VMULPS       Z14, Z15, Z15
 	VMOVAPS      Z15, Z16
@@ -6850,14 +7445,14 @@ vectors207:
 	VMULPS       Z16, Z15, Z15
 	VMOVUPS      Z15, 64(AX)(SI*4)
 	ADDQ         $+32, SI
-	JMP          vectors207
+	JMP          vectors228
 
-done208:
+done229:
 	SUBQ $-16, BX
 
-vectors209:
+vectors230:
 	CMPQ         SI, BX
-	JG           done210
+	JG           done231
 	VMOVUPS      (CX)(SI*4), Z15
 	VMULPS       Z14, Z15, Z15
 	VMOVAPS      Z15, Z16
@@ -6886,12 +7481,12 @@ vectors209:
 	VMULPS       Z16, Z15, Z15
 	VMOVUPS      Z15, (AX)(SI*4)
 	ADDQ         $+16, SI
-	JMP          vectors209
+	JMP          vectors230
 
-done210:
+done231:
 	ADDQ         $+16, BX
 	SUBQ         SI, BX
-	JE           none211
+	JE           none232
 	MOVL         $0x00000001, DI
 	SHLXL        BX, DI, DI
 	DECL         DI
@@ -6924,7 +7519,236 @@ done210:
 	VMULPS       Z0, Z15, Z15
 	VMOVUPS      Z15, K1, (AX)(SI*4)
 
-none211:
+none232:
+	VZEROUPPER
+	RET
+
+// func momentAVX512(dst *float32, m *float32, grad *float32, a float32, b float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·momentAVX512(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         m+8(FP), CX
+	MOVQ         grad+16(FP), DX
+	VBROADCASTSS a+24(FP), Z0
+	VBROADCASTSS b+28(FP), Z1
+	MOVQ         n+32(FP), BX
+	XORQ         SI, SI
+	SUBQ         $+64, BX
+
+vectors233:
+	CMPQ        SI, BX
+	JG          done234
+	VMOVUPS     (CX)(SI*4), Z2
+	VMOVUPS     (DX)(SI*4), Z3
+	VMULPS      Z1, Z3, Z3
+	VFMADD231PS Z0, Z2, Z3
+	VMOVUPS     Z3, (AX)(SI*4)
+	VMOVUPS     64(CX)(SI*4), Z2
+	VMOVUPS     64(DX)(SI*4), Z3
+	VMULPS      Z1, Z3, Z3
+	VFMADD231PS Z0, Z2, Z3
+	VMOVUPS     Z3, 64(AX)(SI*4)
+	VMOVUPS     128(CX)(SI*4), Z2
+	VMOVUPS     128(DX)(SI*4), Z3
+	VMULPS      Z1, Z3, Z3
+	VFMADD231PS Z0, Z2, Z3
+	VMOVUPS     Z3, 128(AX)(SI*4)
+	VMOVUPS     192(CX)(SI*4), Z2
+	VMOVUPS     192(DX)(SI*4), Z3
+	VMULPS      Z1, Z3, Z3
+	VFMADD231PS Z0, Z2, Z3
+	VMOVUPS     Z3, 192(AX)(SI*4)
+	ADDQ        $+64, SI
+	JMP         vectors233
+
+done234:
+	SUBQ $-48, BX
+
+vectors235:
+	CMPQ        SI, BX
+	JG          done236
+	VMOVUPS     (CX)(SI*4), Z2
+	VMOVUPS     (DX)(SI*4), Z3
+	VMULPS      Z1, Z3, Z3
+	VFMADD231PS Z0, Z2, Z3
+	VMOVUPS     Z3, (AX)(SI*4)
+	ADDQ        $+16, SI
+	JMP         vectors235
+
+done236:
+	ADDQ        $+16, BX
+	SUBQ        SI, BX
+	JE          none237
+	MOVL        $0x00000001, DI
+	SHLXL       BX, DI, DI
+	DECL        DI
+	KMOVW       DI, K1
+	VMOVUPS.Z   (CX)(SI*4), K1, Z2
+	VMOVUPS.Z   (DX)(SI*4), K1, Z3
+	VMULPS      Z1, Z3, Z3
+	VFMADD231PS Z0, Z2, Z3
+	VMOVUPS     Z3, K1, (AX)(SI*4)
+
+none237:
+	VZEROUPPER
+	RET
+
+// func squareMomentAVX512(dst *float32, m *float32, grad *float32, a float32, b float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·squareMomentAVX512(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         m+8(FP), CX
+	MOVQ         grad+16(FP), DX
+	VBROADCASTSS a+24(FP), Z0
+	VBROADCASTSS b+28(FP), Z1
+	MOVQ         n+32(FP), BX
+	XORQ         SI, SI
+	SUBQ         $+64, BX
+
+vectors238:
+	CMPQ        SI, BX
+	JG          done239
+	VMOVUPS     (CX)(SI*4), Z2
+	VMOVUPS     (DX)(SI*4), Z3
+	VMULPS      Z3, Z3, Z3
+	VMULPS      Z1, Z3, Z3
+	VFMADD231PS Z0, Z2, Z3
+	VMOVUPS     Z3, (AX)(SI*4)
+	VMOVUPS     64(CX)(SI*4), Z2
+	VMOVUPS     64(DX)(SI*4), Z3
+	VMULPS      Z3, Z3, Z3
+	VMULPS      Z1, Z3, Z3
+	VFMADD231PS Z0, Z2, Z3
+	VMOVUPS     Z3, 64(AX)(SI*4)
+	VMOVUPS     128(CX)(SI*4), Z2
+	VMOVUPS     128(DX)(SI*4), Z3
+	VMULPS      Z3, Z3, Z3
+	VMULPS      Z1, Z3, Z3
+	VFMADD231PS Z0, Z2, Z3
+	VMOVUPS     Z3, 128(AX)(SI*4)
+	VMOVUPS     192(CX)(SI*4), Z2
+	VMOVUPS     192(DX)(SI*4), Z3
+	VMULPS      Z3, Z3, Z3
+	VMULPS      Z1, Z3, Z3
+	VFMADD231PS Z0, Z2, Z3
+	VMOVUPS     Z3, 192(AX)(SI*4)
+	ADDQ        $+64, SI
+	JMP         vectors238
+
+done239:
+	SUBQ $-48, BX
+
+vectors240:
+	CMPQ        SI, BX
+	JG          done241
+	VMOVUPS     (CX)(SI*4), Z2
+	VMOVUPS     (DX)(SI*4), Z3
+	VMULPS      Z3, Z3, Z3
+	VMULPS      Z1, Z3, Z3
+	VFMADD231PS Z0, Z2, Z3
+	VMOVUPS     Z3, (AX)(SI*4)
+	ADDQ        $+16, SI
+	JMP         vectors240
+
+done241:
+	ADDQ        $+16, BX
+	SUBQ        SI, BX
+	JE          none242
+	MOVL        $0x00000001, DI
+	SHLXL       BX, DI, DI
+	DECL        DI
+	KMOVW       DI, K1
+	VMOVUPS.Z   (CX)(SI*4), K1, Z2
+	VMOVUPS.Z   (DX)(SI*4), K1, Z3
+	VMULPS      Z3, Z3, Z3
+	VMULPS      Z1, Z3, Z3
+	VFMADD231PS Z0, Z2, Z3
+	VMOVUPS     Z3, K1, (AX)(SI*4)
+
+none242:
+	VZEROUPPER
+	RET
+
+// func adamWAVX512(dst *float32, p *float32, m *float32, v *float32, keep float32, rate float32, inv float32, eps float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·adamWAVX512(SB), NOSPLIT, $0-56
+	MOVQ         dst+0(FP), AX
+	MOVQ         p+8(FP), CX
+	MOVQ         m+16(FP), DX
+	MOVQ         v+24(FP), BX
+	VBROADCASTSS keep+32(FP), Z0
+	VBROADCASTSS rate+36(FP), Z1
+	VBROADCASTSS inv+40(FP), Z2
+	VBROADCASTSS eps+44(FP), Z3
+	MOVQ         n+48(FP), SI
+	XORQ         DI, DI
+	SUBQ         $+32, SI
+
+vectors243:
+	CMPQ        DI, SI
+	JG          done244
+	VMOVUPS     (BX)(DI*4), Z4
+	VMOVUPS     (DX)(DI*4), Z5
+	VMOVUPS     (CX)(DI*4), Z6
+	VMULPS      Z2, Z4, Z4
+	VSQRTPS     Z4, Z4
+	VADDPS      Z3, Z4, Z4
+	VMULPS      Z1, Z5, Z5
+	VDIVPS      Z4, Z5, Z5
+	VFMSUB213PS Z5, Z0, Z6
+	VMOVUPS     Z6, (AX)(DI*4)
+	VMOVUPS     64(BX)(DI*4), Z4
+	VMOVUPS     64(DX)(DI*4), Z5
+	VMOVUPS     64(CX)(DI*4), Z6
+	VMULPS      Z2, Z4, Z4
+	VSQRTPS     Z4, Z4
+	VADDPS      Z3, Z4, Z4
+	VMULPS      Z1, Z5, Z5
+	VDIVPS      Z4, Z5, Z5
+	VFMSUB213PS Z5, Z0, Z6
+	VMOVUPS     Z6, 64(AX)(DI*4)
+	ADDQ        $+32, DI
+	JMP         vectors243
+
+done244:
+	SUBQ $-16, SI
+
+vectors245:
+	CMPQ        DI, SI
+	JG          done246
+	VMOVUPS     (BX)(DI*4), Z4
+	VMOVUPS     (DX)(DI*4), Z5
+	VMOVUPS     (CX)(DI*4), Z6
+	VMULPS      Z2, Z4, Z4
+	VSQRTPS     Z4, Z4
+	VADDPS      Z3, Z4, Z4
+	VMULPS      Z1, Z5, Z5
+	VDIVPS      Z4, Z5, Z5
+	VFMSUB213PS Z5, Z0, Z6
+	VMOVUPS     Z6, (AX)(DI*4)
+	ADDQ        $+16, DI
+	JMP         vectors245
+
+done246:
+	ADDQ        $+16, SI
+	SUBQ        DI, SI
+	JE          none247
+	MOVL        $0x00000001, R8
+	SHLXL       SI, R8, R8
+	DECL        R8
+	KMOVW       R8, K1
+	VMOVUPS.Z   (BX)(DI*4), K1, Z4
+	VMOVUPS.Z   (DX)(DI*4), K1, Z5
+	VMOVUPS.Z   (CX)(DI*4), K1, Z6
+	VMULPS      Z2, Z4, Z4
+	VSQRTPS     Z4, Z4
+	VADDPS      Z3, Z4, Z4
+	VMULPS      Z1, Z5, Z5
+	VDIVPS      Z4, Z5, Z5
+	VFMSUB213PS Z5, Z0, Z6
+	VMOVUPS     Z6, K1, (AX)(DI*4)
+
+none247:
 	VZEROUPPER
 	RET
 
@@ -6940,9 +7764,9 @@ TEXT ·sumAVX512(SB), NOSPLIT, $0-20
 	XORQ   DX, DX
 	SUBQ   $+64, CX
 
-vectors212:
+vectors248:
 	CMPQ    DX, CX
-	JG      done213
+	JG      done249
 	VMOVUPS (AX)(DX*4), Z4
 	VADDPS  Z4, Z0, Z0
 	VMOVUPS 64(AX)(DX*4), Z4
@@ -6952,23 +7776,23 @@ vectors212:
 	VMOVUPS 192(AX)(DX*4), Z4
 	VADDPS  Z4, Z3, Z3
 	ADDQ    $+64, DX
-	JMP     vectors212
+	JMP     vectors248
 
-done213:
+done249:
 	SUBQ $-48, CX
 
-vectors214:
+vectors250:
 	CMPQ    DX, CX
-	JG      done215
+	JG      done251
 	VMOVUPS (AX)(DX*4), Z4
 	VADDPS  Z4, Z0, Z0
 	ADDQ    $+16, DX
-	JMP     vectors214
+	JMP     vectors250
 
-done215:
+done251:
 	ADDQ      $+16, CX
 	SUBQ      DX, CX
-	JE        none216
+	JE        none252
 	MOVL      $0x00000001, BX
 	SHLXL     CX, BX, BX
 	DECL      BX
@@ -6976,7 +7800,7 @@ done215:
 	VMOVUPS.Z (AX)(DX*4), K1, Z4
 	VADDPS    Z4, Z0, Z0
 
-none216:
+none252:
 	VADDPS        Z2, Z0, Z0
 	VADDPS        Z3, Z1, Z1
 	VADDPS        Z1, Z0, Z0
@@ -7005,9 +7829,9 @@ TEXT ·dotAVX512(SB), NOSPLIT, $0-28
 	XORQ   BX, BX
 	SUBQ   $+64, DX
 
-vectors217:
+vectors253:
 	CMPQ        BX, DX
-	JG          done218
+	JG          done254
 	VMOVUPS     (AX)(BX*4), Z4
 	VMOVUPS     (CX)(BX*4), Z5
 	VFMADD231PS Z4, Z5, Z0
@@ -7021,24 +7845,24 @@ vectors217:
 	VMOVUPS     192(CX)(BX*4), Z5
 	VFMADD231PS Z4, Z5, Z3
 	ADDQ        $+64, BX
-	JMP         vectors217
+	JMP         vectors253
 
-done218:
+done254:
 	SUBQ $-48, DX
 
-vectors219:
+vectors255:
 	CMPQ        BX, DX
-	JG          done220
+	JG          done256
 	VMOVUPS     (AX)(BX*4), Z4
 	VMOVUPS     (CX)(BX*4), Z5
 	VFMADD231PS Z4, Z5, Z0
 	ADDQ        $+16, BX
-	JMP         vectors219
+	JMP         vectors255
 
-done220:
+done256:
 	ADDQ        $+16, DX
 	SUBQ        BX, DX
-	JE          none221
+	JE          none257
 	MOVL        $0x00000001, SI
 	SHLXL       DX, SI, SI
 	DECL        SI
@@ -7047,7 +7871,7 @@ done220:
 	VMOVUPS.Z   (CX)(BX*4), K1, Z5
 	VFMADD231PS Z4, Z5, Z0
 
-none221:
+none257:
 	VADDPS        Z2, Z0, Z0
 	VADDPS        Z3, Z1, Z1
 	VADDPS        Z1, Z0, Z0
@@ -7076,9 +7900,9 @@ TEXT ·deviationAVX512(SB), NOSPLIT, $0-28
 	XORQ         DX, DX
 	SUBQ         $+64, CX
 
-vectors222:
+vectors258:
 	CMPQ        DX, CX
-	JG          done223
+	JG          done259
 	VMOVUPS     (AX)(DX*4), Z5
 	VSUBPS      Z0, Z5, Z5
 	VFMADD231PS Z5, Z5, Z1
@@ -7092,24 +7916,24 @@ vectors222:
 	VSUBPS      Z0, Z5, Z5
 	VFMADD231PS Z5, Z5, Z4
 	ADDQ        $+64, DX
-	JMP         vectors222
+	JMP         vectors258
 
-done223:
+done259:
 	SUBQ $-48, CX
 
-vectors224:
+vectors260:
 	CMPQ        DX, CX
-	JG          done225
+	JG          done261
 	VMOVUPS     (AX)(DX*4), Z5
 	VSUBPS      Z0, Z5, Z5
 	VFMADD231PS Z5, Z5, Z1
 	ADDQ        $+16, DX
-	JMP         vectors224
+	JMP         vectors260
 
-done225:
+done261:
 	ADDQ        $+16, CX
 	SUBQ        DX, CX
-	JE          none226
+	JE          none262
 	MOVL        $0x00000001, BX
 	SHLXL       CX, BX, BX
 	DECL        BX
@@ -7119,7 +7943,7 @@ done225:
 	VMOVAPS.Z   Z5, K1, Z5
 	VFMADD231PS Z5, Z5, Z1
 
-none226:
+none262:
 	VADDPS        Z3, Z1, Z1
 	VADDPS        Z4, Z2, Z2
 	VADDPS        Z2, Z1, Z1
@@ -7153,9 +7977,9 @@ TEXT ·maxAVX512(SB), NOSPLIT, $0-24
 	XORQ         DX, DX
 	SUBQ         $+64, CX
 
-vectors227:
+vectors263:
 	CMPQ    DX, CX
-	JG      done228
+	JG      done264
 	VMOVUPS (AX)(DX*4), Z6
 	VMAXPS  Z6, Z1, Z1
 	VCMPPS  $0x03, Z6, Z6, K1
@@ -7173,25 +7997,25 @@ vectors227:
 	VCMPPS  $0x03, Z6, Z6, K1
 	VORPS   Z6, Z5, K1, Z5
 	ADDQ    $+64, DX
-	JMP     vectors227
+	JMP     vectors263
 
-done228:
+done264:
 	SUBQ $-48, CX
 
-vectors229:
+vectors265:
 	CMPQ    DX, CX
-	JG      done230
+	JG      done266
 	VMOVUPS (AX)(DX*4), Z6
 	VMAXPS  Z6, Z1, Z1
 	VCMPPS  $0x03, Z6, Z6, K1
 	VORPS   Z6, Z5, K1, Z5
 	ADDQ    $+16, DX
-	JMP     vectors229
+	JMP     vectors265
 
-done230:
+done266:
 	ADDQ      $+16, CX
 	SUBQ      DX, CX
-	JE        none231
+	JE        none267
 	MOVL      $0x00000001, BX
 	SHLXL     CX, BX, BX
 	DECL      BX
@@ -7203,7 +8027,7 @@ done230:
 	VCMPPS    $0x03, Z0, Z0, K1
 	VORPS     Z0, Z5, K1, Z5
 
-none231:
+none267:
 	VMAXPS        Z3, Z1, Z1
 	VMAXPS        Z4, Z2, Z2
 	VMAXPS        Z2, Z1, Z1
@@ -7264,9 +8088,9 @@ TEXT ·expSumAVX512(SB), NOSPLIT, $0-36
 	XORQ         BX, BX
 	SUBQ         $+32, DX
 
-vectors232:
+vectors268:
 	CMPQ         BX, DX
-	JG           done233
+	JG           done269
 	VMOVUPS      (CX)(BX*4), Z17
 	VFMSUB213PS  Z1, Z0, Z17
 	VMAXPS       Z17, Z2, Z17
@@ -7306,14 +8130,14 @@ vectors232:
 	VMOVUPS      Z17, 64(AX)(BX*4)
 	VADDPS       Z17, Z16, Z16
 	ADDQ         $+32, BX
-	JMP          vectors232
+	JMP          vectors268
 
-done233:
+done269:
 	SUBQ $-16, DX
 
-vectors234:
+vectors270:
 	CMPQ         BX, DX
-	JG           done235
+	JG           done271
 	VMOVUPS      (CX)(BX*4), Z17
 	VFMSUB213PS  Z1, Z0, Z17
 	VMAXPS       Z17, Z2, Z17
@@ -7334,12 +8158,12 @@ vectors234:
 	VMOVUPS      Z17, (AX)(BX*4)
 	VADDPS       Z17, Z15, Z15
 	ADDQ         $+16, BX
-	JMP          vectors234
+	JMP          vectors270
 
-done235:
+done271:
 	ADDQ         $+16, DX
 	SUBQ         BX, DX
-	JE           none236
+	JE           none272
 	MOVL         $0x00000001, SI
 	SHLXL        DX, SI, SI
 	DECL         SI
@@ -7365,7 +8189,7 @@ done235:
 	VMOVAPS.Z    Z17, K1, Z17
 	VADDPS       Z17, Z15, Z15
 
-none236:
+none272:
 	VADDPS        Z16, Z15, Z15
 	VEXTRACTF64X4 $0x01, Z15, Y0
 	VADDPS        Y0, Y15, Y15
@@ -7376,6 +8200,141 @@ none236:
 	VPERMILPS     $0xb1, X15, X0
 	VADDPS        X0, X15, X15
 	VMOVSS        X15, ret+32(FP)
+	VZEROUPPER
+	RET
+
+// func sumExpAVX512(x *float32, shift float32, n int) float32
+// Requires: AVX, AVX512F, BMI2
+TEXT ·sumExpAVX512(SB), NOSPLIT, $0-28
+	MOVQ         x+0(FP), AX
+	VBROADCASTSS shift+8(FP), Z0
+	VBROADCASTSS allc2d20000<>+0(SB), Z1
+	VBROADCASTSS all42b20000<>+0(SB), Z2
+	VBROADCASTSS all3fb8aa3b<>+0(SB), Z3
+	VBROADCASTSS all3f318000<>+0(SB), Z4
+	VBROADCASTSS allb95e8083<>+0(SB), Z5
+	VBROADCASTSS all39506967<>+0(SB), Z6
+	VBROADCASTSS all3ab743ce<>+0(SB), Z7
+	VBROADCASTSS all3c088908<>+0(SB), Z8
+	VBROADCASTSS all3d2aa9c1<>+0(SB), Z9
+	VBROADCASTSS all3e2aaaaa<>+0(SB), Z10
+	VBROADCASTSS all3f000000<>+0(SB), Z11
+	VBROADCASTSS all3f800000<>+0(SB), Z12
+	VBROADCASTSS all3f800000<>+0(SB), Z13
+	VPXORD       Z14, Z14, Z14
+	VPXORD       Z15, Z15, Z15
+	MOVQ         n+16(FP), CX
+	XORQ         DX, DX
+	SUBQ         $+32, CX
+
+vectors273:
+	CMPQ         DX, CX
+	JG           done274
+	VMOVUPS      (AX)(DX*4), Z16
+	VSUBPS       Z0, Z16, Z16
+	VMAXPS       Z16, Z1, Z16
+	VMINPS       Z16, Z2, Z16
+	VMULPS       Z3, Z16, Z17
+	VRNDSCALEPS  $0x08, Z17, Z17
+	VFNMADD231PS Z4, Z17, Z16
+	VFNMADD231PS Z5, Z17, Z16
+	VMOVUPS      Z6, Z18
+	VFMADD213PS  Z7, Z16, Z18
+	VFMADD213PS  Z8, Z16, Z18
+	VFMADD213PS  Z9, Z16, Z18
+	VFMADD213PS  Z10, Z16, Z18
+	VFMADD213PS  Z11, Z16, Z18
+	VFMADD213PS  Z12, Z16, Z18
+	VFMADD213PS  Z13, Z16, Z18
+	VSCALEFPS    Z17, Z18, Z16
+	VADDPS       Z16, Z14, Z14
+	VMOVUPS      64(AX)(DX*4), Z16
+	VSUBPS       Z0, Z16, Z16
+	VMAXPS       Z16, Z1, Z16
+	VMINPS       Z16, Z2, Z16
+	VMULPS       Z3, Z16, Z17
+	VRNDSCALEPS  $0x08, Z17, Z17
+	VFNMADD231PS Z4, Z17, Z16
+	VFNMADD231PS Z5, Z17, Z16
+	VMOVUPS      Z6, Z18
+	VFMADD213PS  Z7, Z16, Z18
+	VFMADD213PS  Z8, Z16, Z18
+	VFMADD213PS  Z9, Z16, Z18
+	VFMADD213PS  Z10, Z16, Z18
+	VFMADD213PS  Z11, Z16, Z18
+	VFMADD213PS  Z12, Z16, Z18
+	VFMADD213PS  Z13, Z16, Z18
+	VSCALEFPS    Z17, Z18, Z16
+	VADDPS       Z16, Z15, Z15
+	ADDQ         $+32, DX
+	JMP          vectors273
+
+done274:
+	SUBQ $-16, CX
+
+vectors275:
+	CMPQ         DX, CX
+	JG           done276
+	VMOVUPS      (AX)(DX*4), Z16
+	VSUBPS       Z0, Z16, Z16
+	VMAXPS       Z16, Z1, Z16
+	VMINPS       Z16, Z2, Z16
+	VMULPS       Z3, Z16, Z17
+	VRNDSCALEPS  $0x08, Z17, Z17
+	VFNMADD231PS Z4, Z17, Z16
+	VFNMADD231PS Z5, Z17, Z16
+	VMOVUPS      Z6, Z18
+	VFMADD213PS  Z7, Z16, Z18
+	VFMADD213PS  Z8, Z16, Z18
+	VFMADD213PS  Z9, Z16, Z18
+	VFMADD213PS  Z10, Z16, Z18
+	VFMADD213PS  Z11, Z16, Z18
+	VFMADD213PS  Z12, Z16, Z18
+	VFMADD213PS  Z13, Z16, Z18
+	VSCALEFPS    Z17, Z18, Z16
+	VADDPS       Z16, Z14, Z14
+	ADDQ         $+16, DX
+	JMP          vectors275
+
+done276:
+	ADDQ         $+16, CX
+	SUBQ         DX, CX
+	JE           none277
+	MOVL         $0x00000001, BX
+	SHLXL        CX, BX, BX
+	DECL         BX
+	KMOVW        BX, K1
+	VMOVUPS.Z    (AX)(DX*4), K1, Z16
+	VSUBPS       Z0, Z16, Z16
+	VMAXPS       Z16, Z1, Z16
+	VMINPS       Z16, Z2, Z16
+	VMULPS       Z3, Z16, Z0
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VFNMADD231PS Z4, Z0, Z16
+	VFNMADD231PS Z5, Z0, Z16
+	VMOVUPS      Z6, Z1
+	VFMADD213PS  Z7, Z16, Z1
+	VFMADD213PS  Z8, Z16, Z1
+	VFMADD213PS  Z9, Z16, Z1
+	VFMADD213PS  Z10, Z16, Z1
+	VFMADD213PS  Z11, Z16, Z1
+	VFMADD213PS  Z12, Z16, Z1
+	VFMADD213PS  Z13, Z16, Z1
+	VSCALEFPS    Z0, Z1, Z16
+	VMOVAPS.Z    Z16, K1, Z16
+	VADDPS       Z16, Z14, Z14
+
+none277:
+	VADDPS        Z15, Z14, Z14
+	VEXTRACTF64X4 $0x01, Z14, Y0
+	VADDPS        Y0, Y14, Y14
+	VEXTRACTF128  $0x01, Y14, X0
+	VADDPS        X0, X14, X14
+	VPERMILPS     $0x4e, X14, X0
+	VADDPS        X0, X14, X14
+	VPERMILPS     $0xb1, X14, X0
+	VADDPS        X0, X14, X14
+	VMOVSS        X14, ret+24(FP)
 	VZEROUPPER
 	RET
 
@@ -7390,9 +8349,9 @@ TEXT ·mulDiffAVX512(SB), NOSPLIT, $0-40
 	XORQ         SI, SI
 	SUBQ         $+64, BX
 
-vectors237:
+vectors278:
 	CMPQ    SI, BX
-	JG      done238
+	JG      done279
 	VMOVUPS (DX)(SI*4), Z1
 	VSUBPS  Z0, Z1, Z1
 	VMOVUPS (CX)(SI*4), Z2
@@ -7414,26 +8373,26 @@ vectors237:
 	VMULPS  Z2, Z1, Z1
 	VMOVUPS Z1, 192(AX)(SI*4)
 	ADDQ    $+64, SI
-	JMP     vectors237
+	JMP     vectors278
 
-done238:
+done279:
 	SUBQ $-48, BX
 
-vectors239:
+vectors280:
 	CMPQ    SI, BX
-	JG      done240
+	JG      done281
 	VMOVUPS (DX)(SI*4), Z1
 	VSUBPS  Z0, Z1, Z1
 	VMOVUPS (CX)(SI*4), Z2
 	VMULPS  Z2, Z1, Z1
 	VMOVUPS Z1, (AX)(SI*4)
 	ADDQ    $+16, SI
-	JMP     vectors239
+	JMP     vectors280
 
-done240:
+done281:
 	ADDQ      $+16, BX
 	SUBQ      SI, BX
-	JE        none241
+	JE        none282
 	MOVL      $0x00000001, DI
 	SHLXL     BX, DI, DI
 	DECL      DI
@@ -7444,7 +8403,7 @@ done240:
 	VMULPS    Z0, Z1, Z1
 	VMOVUPS   Z1, K1, (AX)(SI*4)
 
-none241:
+none282:
 	VZEROUPPER
 	RET
 
@@ -7461,9 +8420,9 @@ TEXT ·normalizeAVX512(SB), NOSPLIT, $0-48
 	XORQ         DI, DI
 	SUBQ         $+32, SI
 
-vectors242:
+vectors283:
 	CMPQ        DI, SI
-	JG          done243
+	JG          done284
 	VMOVUPS     (CX)(DI*4), Z2
 	VSUBPS      Z0, Z2, Z2
 	VMULPS      Z1, Z2, Z2
@@ -7479,14 +8438,14 @@ vectors242:
 	VFMADD213PS Z3, Z4, Z2
 	VMOVUPS     Z2, 64(AX)(DI*4)
 	ADDQ        $+32, DI
-	JMP         vectors242
+	JMP         vectors283
 
-done243:
+done284:
 	SUBQ $-16, SI
 
-vectors244:
+vectors285:
 	CMPQ        DI, SI
-	JG          done245
+	JG          done286
 	VMOVUPS     (CX)(DI*4), Z2
 	VSUBPS      Z0, Z2, Z2
 	VMULPS      Z1, Z2, Z2
@@ -7495,12 +8454,12 @@ vectors244:
 	VFMADD213PS Z3, Z4, Z2
 	VMOVUPS     Z2, (AX)(DI*4)
 	ADDQ        $+16, DI
-	JMP         vectors244
+	JMP         vectors285
 
-done245:
+done286:
 	ADDQ        $+16, SI
 	SUBQ        DI, SI
-	JE          none246
+	JE          none287
 	MOVL        $0x00000001, R8
 	SHLXL       SI, R8, R8
 	DECL        R8
@@ -7513,7 +8472,152 @@ done245:
 	VFMADD213PS Z0, Z1, Z2
 	VMOVUPS     Z2, K1, (AX)(DI*4)
 
-none246:
+none287:
+	VZEROUPPER
+	RET
+
+// func standardiseAVX512(dst *float32, x *float32, mean float32, rstd float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·standardiseAVX512(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	VBROADCASTSS mean+16(FP), Z0
+	VBROADCASTSS rstd+20(FP), Z1
+	MOVQ         n+24(FP), DX
+	XORQ         BX, BX
+	SUBQ         $+64, DX
+
+vectors288:
+	CMPQ    BX, DX
+	JG      done289
+	VMOVUPS (CX)(BX*4), Z2
+	VSUBPS  Z0, Z2, Z2
+	VMULPS  Z1, Z2, Z2
+	VMOVUPS Z2, (AX)(BX*4)
+	VMOVUPS 64(CX)(BX*4), Z2
+	VSUBPS  Z0, Z2, Z2
+	VMULPS  Z1, Z2, Z2
+	VMOVUPS Z2, 64(AX)(BX*4)
+	VMOVUPS 128(CX)(BX*4), Z2
+	VSUBPS  Z0, Z2, Z2
+	VMULPS  Z1, Z2, Z2
+	VMOVUPS Z2, 128(AX)(BX*4)
+	VMOVUPS 192(CX)(BX*4), Z2
+	VSUBPS  Z0, Z2, Z2
+	VMULPS  Z1, Z2, Z2
+	VMOVUPS Z2, 192(AX)(BX*4)
+	ADDQ    $+64, BX
+	JMP     vectors288
+
+done289:
+	SUBQ $-48, DX
+
+vectors290:
+	CMPQ    BX, DX
+	JG      done291
+	VMOVUPS (CX)(BX*4), Z2
+	VSUBPS  Z0, Z2, Z2
+	VMULPS  Z1, Z2, Z2
+	VMOVUPS Z2, (AX)(BX*4)
+	ADDQ    $+16, BX
+	JMP     vectors290
+
+done291:
+	ADDQ      $+16, DX
+	SUBQ      BX, DX
+	JE        none292
+	MOVL      $0x00000001, SI
+	SHLXL     DX, SI, SI
+	DECL      SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX)(BX*4), K1, Z2
+	VSUBPS    Z0, Z2, Z2
+	VMULPS    Z1, Z2, Z2
+	VMOVUPS   Z2, K1, (AX)(BX*4)
+
+none292:
+	VZEROUPPER
+	RET
+
+// func addStandardisedAVX512(dst *float32, x *float32, dy *float32, mean float32, rstd float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·addStandardisedAVX512(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         dy+16(FP), DX
+	VBROADCASTSS mean+24(FP), Z0
+	VBROADCASTSS rstd+28(FP), Z1
+	MOVQ         n+32(FP), BX
+	XORQ         SI, SI
+	SUBQ         $+64, BX
+
+vectors293:
+	CMPQ        SI, BX
+	JG          done294
+	VMOVUPS     (CX)(SI*4), Z2
+	VMOVUPS     (AX)(SI*4), Z3
+	VSUBPS      Z0, Z2, Z2
+	VMULPS      Z1, Z2, Z2
+	VMOVUPS     (DX)(SI*4), Z4
+	VFMADD231PS Z4, Z2, Z3
+	VMOVUPS     Z3, (AX)(SI*4)
+	VMOVUPS     64(CX)(SI*4), Z2
+	VMOVUPS     64(AX)(SI*4), Z3
+	VSUBPS      Z0, Z2, Z2
+	VMULPS      Z1, Z2, Z2
+	VMOVUPS     64(DX)(SI*4), Z4
+	VFMADD231PS Z4, Z2, Z3
+	VMOVUPS     Z3, 64(AX)(SI*4)
+	VMOVUPS     128(CX)(SI*4), Z2
+	VMOVUPS     128(AX)(SI*4), Z3
+	VSUBPS      Z0, Z2, Z2
+	VMULPS      Z1, Z2, Z2
+	VMOVUPS     128(DX)(SI*4), Z4
+	VFMADD231PS Z4, Z2, Z3
+	VMOVUPS     Z3, 128(AX)(SI*4)
+	VMOVUPS     192(CX)(SI*4), Z2
+	VMOVUPS     192(AX)(SI*4), Z3
+	VSUBPS      Z0, Z2, Z2
+	VMULPS      Z1, Z2, Z2
+	VMOVUPS     192(DX)(SI*4), Z4
+	VFMADD231PS Z4, Z2, Z3
+	VMOVUPS     Z3, 192(AX)(SI*4)
+	ADDQ        $+64, SI
+	JMP         vectors293
+
+done294:
+	SUBQ $-48, BX
+
+vectors295:
+	CMPQ        SI, BX
+	JG          done296
+	VMOVUPS     (CX)(SI*4), Z2
+	VMOVUPS     (AX)(SI*4), Z3
+	VSUBPS      Z0, Z2, Z2
+	VMULPS      Z1, Z2, Z2
+	VMOVUPS     (DX)(SI*4), Z4
+	VFMADD231PS Z4, Z2, Z3
+	VMOVUPS     Z3, (AX)(SI*4)
+	ADDQ        $+16, SI
+	JMP         vectors295
+
+done296:
+	ADDQ        $+16, BX
+	SUBQ        SI, BX
+	JE          none297
+	MOVL        $0x00000001, DI
+	SHLXL       BX, DI, DI
+	DECL        DI
+	KMOVW       DI, K1
+	VMOVUPS.Z   (CX)(SI*4), K1, Z2
+	VMOVUPS.Z   (AX)(SI*4), K1, Z3
+	VSUBPS      Z0, Z2, Z2
+	VMULPS      Z1, Z2, Z2
+	VMOVUPS.Z   (DX)(SI*4), K1, Z0
+	VFMADD231PS Z0, Z2, Z3
+	VMOVUPS     Z3, K1, (AX)(SI*4)
+
+none297:
 	VZEROUPPER
 	RET
 
@@ -7532,9 +8636,9 @@ TEXT ·normSumsAVX512(SB), NOSPLIT, $0-48
 	XORQ         SI, SI
 	SUBQ         $+32, BX
 
-vectors247:
+vectors298:
 	CMPQ        SI, BX
-	JG          done248
+	JG          done299
 	VMOVUPS     (CX)(SI*4), Z5
 	VMOVUPS     (AX)(SI*4), Z6
 	VMOVUPS     (DX)(SI*4), Z7
@@ -7550,14 +8654,14 @@ vectors247:
 	VSUBPS      Z0, Z6, Z6
 	VFMADD231PS Z6, Z5, Z4
 	ADDQ        $+32, SI
-	JMP         vectors247
+	JMP         vectors298
 
-done248:
+done299:
 	SUBQ $-16, BX
 
-vectors249:
+vectors300:
 	CMPQ        SI, BX
-	JG          done250
+	JG          done301
 	VMOVUPS     (CX)(SI*4), Z5
 	VMOVUPS     (AX)(SI*4), Z6
 	VMOVUPS     (DX)(SI*4), Z7
@@ -7566,12 +8670,12 @@ vectors249:
 	VSUBPS      Z0, Z6, Z6
 	VFMADD231PS Z6, Z5, Z3
 	ADDQ        $+16, SI
-	JMP         vectors249
+	JMP         vectors300
 
-done250:
+done301:
 	ADDQ        $+16, BX
 	SUBQ        SI, BX
-	JE          none251
+	JE          none302
 	MOVL        $0x00000001, DI
 	SHLXL       BX, DI, DI
 	DECL        DI
@@ -7584,7 +8688,7 @@ done250:
 	VSUBPS      Z0, Z6, Z6
 	VFMADD231PS Z6, Z5, Z3
 
-none251:
+none302:
 	VADDPS        Z2, Z1, Z1
 	VEXTRACTF64X4 $0x01, Z1, Y0
 	VADDPS        Y0, Y1, Y1
@@ -7623,9 +8727,9 @@ TEXT ·normGradAVX512(SB), NOSPLIT, $0-56
 	XORQ         DI, DI
 	SUBQ         $+32, SI
 
-vectors252:
+vectors303:
 	CMPQ         DI, SI
-	JG           done253
+	JG           done304
 	VMOVUPS      (DX)(DI*4), Z4
 	VMOVUPS      (CX)(DI*4), Z5
 	VMOVUPS      (BX)(DI*4), Z6
@@ -7643,14 +8747,14 @@ vectors252:
 	VFNMADD231PS Z2, Z5, Z4
 	VMOVUPS      Z4, 64(AX)(DI*4)
 	ADDQ         $+32, DI
-	JMP          vectors252
+	JMP          vectors303
 
-done253:
+done304:
 	SUBQ $-16, SI
 
-vectors254:
+vectors305:
 	CMPQ         DI, SI
-	JG           done255
+	JG           done306
 	VMOVUPS      (DX)(DI*4), Z4
 	VMOVUPS      (CX)(DI*4), Z5
 	VMOVUPS      (BX)(DI*4), Z6
@@ -7660,12 +8764,12 @@ vectors254:
 	VFNMADD231PS Z2, Z5, Z4
 	VMOVUPS      Z4, (AX)(DI*4)
 	ADDQ         $+16, DI
-	JMP          vectors254
+	JMP          vectors305
 
-done255:
+done306:
 	ADDQ         $+16, SI
 	SUBQ         DI, SI
-	JE           none256
+	JE           none307
 	MOVL         $0x00000001, R8
 	SHLXL        SI, R8, R8
 	DECL         R8
@@ -7679,7 +8783,7 @@ done255:
 	VFNMADD231PS Z2, Z5, Z4
 	VMOVUPS      Z4, K1, (AX)(DI*4)
 
-none256:
+none307:
 	VZEROUPPER
 	RET
 
@@ -7697,13 +8801,13 @@ TEXT ·pack1AVX2(SB), NOSPLIT, $0-40
 	VMOVUPS (DI)(R8*4), Y0
 	SHLQ    $0x02, DX
 
-row257:
+row308:
 	VMASKMOVPS (CX), Y0, Y1
 	VMOVUPS    Y1, (AX)
 	ADDQ       DX, CX
 	ADDQ       $+32, AX
 	DECQ       BX
-	JNE        row257
+	JNE        row308
 	VZEROUPPER
 	RET
 
@@ -7744,7 +8848,7 @@ TEXT ·gemm1x1AVX2(SB), NOSPLIT, $0-112
 	SHLQ    $0x02, BX
 	SHLQ    $0x02, DI
 
-tile258:
+tile309:
 	VXORPS     Y1, Y1, Y1
 	MOVQ       SI, CX
 	PREFETCHT0 (CX)
@@ -7753,9 +8857,9 @@ tile258:
 	MOVQ       b+48(FP), R8
 	MOVQ       k+8(FP), R9
 	SUBQ       $0x04, R9
-	JL         rest260
+	JL         rest311
 
-main259:
+main310:
 	VMASKMOVPS   (R8), Y0, Y2
 	VBROADCASTSS (CX), Y3
 	VFMADD231PS  Y2, Y3, Y1
@@ -7777,46 +8881,46 @@ main259:
 	ADDQ         DX, CX
 	ADDQ         BX, R8
 	SUBQ         $0x04, R9
-	JGE          main259
+	JGE          main310
 
-rest260:
+rest311:
 	ADDQ $0x04, R9
-	JE   product262
+	JE   product313
 
-one261:
+one312:
 	VMASKMOVPS   (R8), Y0, Y2
 	VBROADCASTSS (CX), Y3
 	VFMADD231PS  Y2, Y3, Y1
 	ADDQ         DX, CX
 	ADDQ         BX, R8
 	DECQ         R9
-	JNE          one261
+	JNE          one312
 
-product262:
+product313:
 	VBROADCASTSS alpha+88(FP), Y2
 	VMULPS       Y2, Y1, Y1
 	MOVQ         mode+96(FP), CX
 	TESTQ        $+1, CX
-	JE           nobias263
+	JE           nobias314
 	MOVQ         bias+80(FP), R8
 	VMASKMOVPS   (R8), Y0, Y2
 	VADDPS       Y2, Y1, Y1
 
-nobias263:
+nobias314:
 	TESTQ      $+2, CX
-	JE         noc264
+	JE         noc315
 	MOVQ       SI, CX
 	VMASKMOVPS (CX), Y0, Y2
 	VADDPS     Y2, Y1, Y1
 	ADDQ       DI, CX
 
-noc264:
+noc315:
 	VMASKMOVPS Y1, Y0, (SI)
 	ADDQ       DI, SI
 	MOVQ       step+24(FP), CX
 	LEAQ       (AX)(CX*4), AX
 	DECQ       tiles+0(FP)
-	JNE        tile258
+	JNE        tile309
 	VZEROUPPER
 	RET
 
@@ -7839,7 +8943,7 @@ TEXT ·gemm2x1AVX2(SB), NOSPLIT, $0-112
 	SHLQ    $0x02, BX
 	SHLQ    $0x02, DI
 
-tile265:
+tile316:
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	MOVQ       SI, R8
@@ -7851,9 +8955,9 @@ tile265:
 	MOVQ       b+48(FP), R9
 	MOVQ       k+8(FP), R10
 	SUBQ       $0x04, R10
-	JL         rest267
+	JL         rest318
 
-main266:
+main317:
 	VMASKMOVPS   (R9), Y0, Y3
 	VBROADCASTSS (R8), Y4
 	VFMADD231PS  Y3, Y4, Y1
@@ -7883,13 +8987,13 @@ main266:
 	ADDQ         DX, R8
 	ADDQ         BX, R9
 	SUBQ         $0x04, R10
-	JGE          main266
+	JGE          main317
 
-rest267:
+rest318:
 	ADDQ $0x04, R10
-	JE   product269
+	JE   product320
 
-one268:
+one319:
 	VMASKMOVPS   (R9), Y0, Y3
 	VBROADCASTSS (R8), Y4
 	VFMADD231PS  Y3, Y4, Y1
@@ -7898,23 +9002,23 @@ one268:
 	ADDQ         DX, R8
 	ADDQ         BX, R9
 	DECQ         R10
-	JNE          one268
+	JNE          one319
 
-product269:
+product320:
 	VBROADCASTSS alpha+88(FP), Y3
 	VMULPS       Y3, Y1, Y1
 	VMULPS       Y3, Y2, Y2
 	MOVQ         mode+96(FP), R8
 	TESTQ        $+1, R8
-	JE           nobias270
+	JE           nobias321
 	MOVQ         bias+80(FP), R9
 	VMASKMOVPS   (R9), Y0, Y3
 	VADDPS       Y3, Y1, Y1
 	VADDPS       Y3, Y2, Y2
 
-nobias270:
+nobias321:
 	TESTQ      $+2, R8
-	JE         noc271
+	JE         noc322
 	MOVQ       SI, R8
 	VMASKMOVPS (R8), Y0, Y3
 	VADDPS     Y3, Y1, Y1
@@ -7923,7 +9027,7 @@ nobias270:
 	VADDPS     Y3, Y2, Y2
 	ADDQ       DI, R8
 
-noc271:
+noc322:
 	VMASKMOVPS Y1, Y0, (SI)
 	ADDQ       DI, SI
 	VMASKMOVPS Y2, Y0, (SI)
@@ -7931,7 +9035,7 @@ noc271:
 	MOVQ       step+24(FP), R8
 	LEAQ       (AX)(R8*4), AX
 	DECQ       tiles+0(FP)
-	JNE        tile265
+	JNE        tile316
 	VZEROUPPER
 	RET
 
@@ -7954,7 +9058,7 @@ TEXT ·gemm3x1AVX2(SB), NOSPLIT, $0-112
 	SHLQ    $0x02, BX
 	SHLQ    $0x02, DI
 
-tile272:
+tile323:
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
@@ -7969,9 +9073,9 @@ tile272:
 	MOVQ       b+48(FP), R9
 	MOVQ       k+8(FP), R10
 	SUBQ       $0x04, R10
-	JL         rest274
+	JL         rest325
 
-main273:
+main324:
 	VMASKMOVPS   (R9), Y0, Y4
 	VBROADCASTSS (R8), Y5
 	VFMADD231PS  Y4, Y5, Y1
@@ -8009,13 +9113,13 @@ main273:
 	ADDQ         DX, R8
 	ADDQ         BX, R9
 	SUBQ         $0x04, R10
-	JGE          main273
+	JGE          main324
 
-rest274:
+rest325:
 	ADDQ $0x04, R10
-	JE   product276
+	JE   product327
 
-one275:
+one326:
 	VMASKMOVPS   (R9), Y0, Y4
 	VBROADCASTSS (R8), Y5
 	VFMADD231PS  Y4, Y5, Y1
@@ -8026,25 +9130,25 @@ one275:
 	ADDQ         DX, R8
 	ADDQ         BX, R9
 	DECQ         R10
-	JNE          one275
+	JNE          one326
 
-product276:
+product327:
 	VBROADCASTSS alpha+88(FP), Y4
 	VMULPS       Y4, Y1, Y1
 	VMULPS       Y4, Y2, Y2
 	VMULPS       Y4, Y3, Y3
 	MOVQ         mode+96(FP), R8
 	TESTQ        $+1, R8
-	JE           nobias277
+	JE           nobias328
 	MOVQ         bias+80(FP), R9
 	VMASKMOVPS   (R9), Y0, Y4
 	VADDPS       Y4, Y1, Y1
 	VADDPS       Y4, Y2, Y2
 	VADDPS       Y4, Y3, Y3
 
-nobias277:
+nobias328:
 	TESTQ      $+2, R8
-	JE         noc278
+	JE         noc329
 	MOVQ       SI, R8
 	VMASKMOVPS (R8), Y0, Y4
 	VADDPS     Y4, Y1, Y1
@@ -8056,7 +9160,7 @@ nobias277:
 	VADDPS     Y4, Y3, Y3
 	ADDQ       DI, R8
 
-noc278:
+noc329:
 	VMASKMOVPS Y1, Y0, (SI)
 	ADDQ       DI, SI
 	VMASKMOVPS Y2, Y0, (SI)
@@ -8066,7 +9170,7 @@ noc278:
 	MOVQ       step+24(FP), R8
 	LEAQ       (AX)(R8*4), AX
 	DECQ       tiles+0(FP)
-	JNE        tile272
+	JNE        tile323
 	VZEROUPPER
 	RET
 
@@ -8089,7 +9193,7 @@ TEXT ·gemm4x1AVX2(SB), NOSPLIT, $0-112
 	SHLQ    $0x02, BX
 	SHLQ    $0x02, DI
 
-tile279:
+tile330:
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
@@ -8109,9 +9213,9 @@ tile279:
 	MOVQ       b+48(FP), R10
 	MOVQ       k+8(FP), R11
 	SUBQ       $0x04, R11
-	JL         rest281
+	JL         rest332
 
-main280:
+main331:
 	VMASKMOVPS   (R10), Y0, Y5
 	VBROADCASTSS (R8), Y6
 	VFMADD231PS  Y5, Y6, Y1
@@ -8161,13 +9265,13 @@ main280:
 	ADDQ         DX, R9
 	ADDQ         BX, R10
 	SUBQ         $0x04, R11
-	JGE          main280
+	JGE          main331
 
-rest281:
+rest332:
 	ADDQ $0x04, R11
-	JE   product283
+	JE   product334
 
-one282:
+one333:
 	VMASKMOVPS   (R10), Y0, Y5
 	VBROADCASTSS (R8), Y6
 	VFMADD231PS  Y5, Y6, Y1
@@ -8181,9 +9285,9 @@ one282:
 	ADDQ         DX, R9
 	ADDQ         BX, R10
 	DECQ         R11
-	JNE          one282
+	JNE          one333
 
-product283:
+product334:
 	VBROADCASTSS alpha+88(FP), Y5
 	VMULPS       Y5, Y1, Y1
 	VMULPS       Y5, Y2, Y2
@@ -8191,7 +9295,7 @@ product283:
 	VMULPS       Y5, Y4, Y4
 	MOVQ         mode+96(FP), R8
 	TESTQ        $+1, R8
-	JE           nobias284
+	JE           nobias335
 	MOVQ         bias+80(FP), R9
 	VMASKMOVPS   (R9), Y0, Y5
 	VADDPS       Y5, Y1, Y1
@@ -8199,9 +9303,9 @@ product283:
 	VADDPS       Y5, Y3, Y3
 	VADDPS       Y5, Y4, Y4
 
-nobias284:
+nobias335:
 	TESTQ      $+2, R8
-	JE         noc285
+	JE         noc336
 	MOVQ       SI, R8
 	VMASKMOVPS (R8), Y0, Y5
 	VADDPS     Y5, Y1, Y1
@@ -8216,7 +9320,7 @@ nobias284:
 	VADDPS     Y5, Y4, Y4
 	ADDQ       DI, R8
 
-noc285:
+noc336:
 	VMASKMOVPS Y1, Y0, (SI)
 	ADDQ       DI, SI
 	VMASKMOVPS Y2, Y0, (SI)
@@ -8228,7 +9332,7 @@ noc285:
 	MOVQ       step+24(FP), R8
 	LEAQ       (AX)(R8*4), AX
 	DECQ       tiles+0(FP)
-	JNE        tile279
+	JNE        tile330
 	VZEROUPPER
 	RET
 
@@ -8251,7 +9355,7 @@ TEXT ·gemm5x1AVX2(SB), NOSPLIT, $0-112
 	SHLQ    $0x02, BX
 	SHLQ    $0x02, DI
 
-tile286:
+tile337:
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
@@ -8274,9 +9378,9 @@ tile286:
 	MOVQ       b+48(FP), R10
 	MOVQ       k+8(FP), R11
 	SUBQ       $0x04, R11
-	JL         rest288
+	JL         rest339
 
-main287:
+main338:
 	VMASKMOVPS   (R10), Y0, Y6
 	VBROADCASTSS (R8), Y7
 	VFMADD231PS  Y6, Y7, Y1
@@ -8334,13 +9438,13 @@ main287:
 	ADDQ         DX, R9
 	ADDQ         BX, R10
 	SUBQ         $0x04, R11
-	JGE          main287
+	JGE          main338
 
-rest288:
+rest339:
 	ADDQ $0x04, R11
-	JE   product290
+	JE   product341
 
-one289:
+one340:
 	VMASKMOVPS   (R10), Y0, Y6
 	VBROADCASTSS (R8), Y7
 	VFMADD231PS  Y6, Y7, Y1
@@ -8356,9 +9460,9 @@ one289:
 	ADDQ         DX, R9
 	ADDQ         BX, R10
 	DECQ         R11
-	JNE          one289
+	JNE          one340
 
-product290:
+product341:
 	VBROADCASTSS alpha+88(FP), Y6
 	VMULPS       Y6, Y1, Y1
 	VMULPS       Y6, Y2, Y2
@@ -8367,7 +9471,7 @@ product290:
 	VMULPS       Y6, Y5, Y5
 	MOVQ         mode+96(FP), R8
 	TESTQ        $+1, R8
-	JE           nobias291
+	JE           nobias342
 	MOVQ         bias+80(FP), R9
 	VMASKMOVPS   (R9), Y0, Y6
 	VADDPS       Y6, Y1, Y1
@@ -8376,9 +9480,9 @@ product290:
 	VADDPS       Y6, Y4, Y4
 	VADDPS       Y6, Y5, Y5
 
-nobias291:
+nobias342:
 	TESTQ      $+2, R8
-	JE         noc292
+	JE         noc343
 	MOVQ       SI, R8
 	VMASKMOVPS (R8), Y0, Y6
 	VADDPS     Y6, Y1, Y1
@@ -8396,7 +9500,7 @@ nobias291:
 	VADDPS     Y6, Y5, Y5
 	ADDQ       DI, R8
 
-noc292:
+noc343:
 	VMASKMOVPS Y1, Y0, (SI)
 	ADDQ       DI, SI
 	VMASKMOVPS Y2, Y0, (SI)
@@ -8410,7 +9514,7 @@ noc292:
 	MOVQ       step+24(FP), R8
 	LEAQ       (AX)(R8*4), AX
 	DECQ       tiles+0(FP)
-	JNE        tile286
+	JNE        tile337
 	VZEROUPPER
 	RET
 
@@ -8433,7 +9537,7 @@ TEXT ·gemm6x1AVX2(SB), NOSPLIT, $0-112
 	SHLQ    $0x02, BX
 	SHLQ    $0x02, DI
 
-tile293:
+tile344:
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
@@ -8459,9 +9563,9 @@ tile293:
 	MOVQ       b+48(FP), R10
 	MOVQ       k+8(FP), R11
 	SUBQ       $0x04, R11
-	JL         rest295
+	JL         rest346
 
-main294:
+main345:
 	VMASKMOVPS   (R10), Y0, Y7
 	VBROADCASTSS (R8), Y8
 	VFMADD231PS  Y7, Y8, Y1
@@ -8527,13 +9631,13 @@ main294:
 	ADDQ         DX, R9
 	ADDQ         BX, R10
 	SUBQ         $0x04, R11
-	JGE          main294
+	JGE          main345
 
-rest295:
+rest346:
 	ADDQ $0x04, R11
-	JE   product297
+	JE   product348
 
-one296:
+one347:
 	VMASKMOVPS   (R10), Y0, Y7
 	VBROADCASTSS (R8), Y8
 	VFMADD231PS  Y7, Y8, Y1
@@ -8551,9 +9655,9 @@ one296:
 	ADDQ         DX, R9
 	ADDQ         BX, R10
 	DECQ         R11
-	JNE          one296
+	JNE          one347
 
-product297:
+product348:
 	VBROADCASTSS alpha+88(FP), Y7
 	VMULPS       Y7, Y1, Y1
 	VMULPS       Y7, Y2, Y2
@@ -8563,7 +9667,7 @@ product297:
 	VMULPS       Y7, Y6, Y6
 	MOVQ         mode+96(FP), R8
 	TESTQ        $+1, R8
-	JE           nobias298
+	JE           nobias349
 	MOVQ         bias+80(FP), R9
 	VMASKMOVPS   (R9), Y0, Y7
 	VADDPS       Y7, Y1, Y1
@@ -8573,9 +9677,9 @@ product297:
 	VADDPS       Y7, Y5, Y5
 	VADDPS       Y7, Y6, Y6
 
-nobias298:
+nobias349:
 	TESTQ      $+2, R8
-	JE         noc299
+	JE         noc350
 	MOVQ       SI, R8
 	VMASKMOVPS (R8), Y0, Y7
 	VADDPS     Y7, Y1, Y1
@@ -8596,7 +9700,7 @@ nobias298:
 	VADDPS     Y7, Y6, Y6
 	ADDQ       DI, R8
 
-noc299:
+noc350:
 	VMASKMOVPS Y1, Y0, (SI)
 	ADDQ       DI, SI
 	VMASKMOVPS Y2, Y0, (SI)
@@ -8612,7 +9716,7 @@ noc299:
 	MOVQ       step+24(FP), R8
 	LEAQ       (AX)(R8*4), AX
 	DECQ       tiles+0(FP)
-	JNE        tile293
+	JNE        tile344
 	VZEROUPPER
 	RET
 
@@ -8630,7 +9734,7 @@ TEXT ·pack2AVX2(SB), NOSPLIT, $0-40
 	VMOVUPS (DI)(R8*4), Y0
 	SHLQ    $0x02, DX
 
-row300:
+row351:
 	VMOVUPS    (CX), Y1
 	VMOVUPS    Y1, (AX)
 	VMASKMOVPS 32(CX), Y0, Y1
@@ -8638,7 +9742,7 @@ row300:
 	ADDQ       DX, CX
 	ADDQ       $+64, AX
 	DECQ       BX
-	JNE        row300
+	JNE        row351
 	VZEROUPPER
 	RET
 
@@ -8656,7 +9760,7 @@ TEXT ·gemm1x2AVX2(SB), NOSPLIT, $0-112
 	SHLQ $0x02, BX
 	SHLQ $0x02, DI
 
-tile301:
+tile352:
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	MOVQ       SI, CX
@@ -8666,9 +9770,9 @@ tile301:
 	MOVQ       b+48(FP), R8
 	MOVQ       k+8(FP), R9
 	SUBQ       $0x04, R9
-	JL         rest303
+	JL         rest354
 
-main302:
+main353:
 	VMOVUPS      (R8), Y2
 	VMOVUPS      32(R8), Y3
 	VBROADCASTSS (CX), Y4
@@ -8698,13 +9802,13 @@ main302:
 	ADDQ         DX, CX
 	ADDQ         BX, R8
 	SUBQ         $0x04, R9
-	JGE          main302
+	JGE          main353
 
-rest303:
+rest354:
 	ADDQ $0x04, R9
-	JE   product305
+	JE   product356
 
-one304:
+one355:
 	VMOVUPS      (R8), Y2
 	VMOVUPS      32(R8), Y3
 	VBROADCASTSS (CX), Y4
@@ -8713,24 +9817,24 @@ one304:
 	ADDQ         DX, CX
 	ADDQ         BX, R8
 	DECQ         R9
-	JNE          one304
+	JNE          one355
 
-product305:
+product356:
 	VBROADCASTSS alpha+88(FP), Y2
 	VMULPS       Y2, Y0, Y0
 	VMULPS       Y2, Y1, Y1
 	MOVQ         mode+96(FP), CX
 	TESTQ        $+1, CX
-	JE           nobias306
+	JE           nobias357
 	MOVQ         bias+80(FP), R8
 	VMOVUPS      (R8), Y2
 	VADDPS       Y2, Y0, Y0
 	VMOVUPS      32(R8), Y2
 	VADDPS       Y2, Y1, Y1
 
-nobias306:
+nobias357:
 	TESTQ   $+2, CX
-	JE      noc307
+	JE      noc358
 	MOVQ    SI, CX
 	VMOVUPS (CX), Y2
 	VADDPS  Y2, Y0, Y0
@@ -8738,14 +9842,14 @@ nobias306:
 	VADDPS  Y2, Y1, Y1
 	ADDQ    DI, CX
 
-noc307:
+noc358:
 	VMOVUPS Y0, (SI)
 	VMOVUPS Y1, 32(SI)
 	ADDQ    DI, SI
 	MOVQ    step+24(FP), CX
 	LEAQ    (AX)(CX*4), AX
 	DECQ    tiles+0(FP)
-	JNE     tile301
+	JNE     tile352
 	VZEROUPPER
 	RET
 
@@ -8763,7 +9867,7 @@ TEXT ·gemm2x2AVX2(SB), NOSPLIT, $0-112
 	SHLQ $0x02, BX
 	SHLQ $0x02, DI
 
-tile308:
+tile359:
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
@@ -8777,9 +9881,9 @@ tile308:
 	MOVQ       b+48(FP), R9
 	MOVQ       k+8(FP), R10
 	SUBQ       $0x04, R10
-	JL         rest310
+	JL         rest361
 
-main309:
+main360:
 	VMOVUPS      (R9), Y4
 	VMOVUPS      32(R9), Y5
 	VBROADCASTSS (R8), Y6
@@ -8821,13 +9925,13 @@ main309:
 	ADDQ         DX, R8
 	ADDQ         BX, R9
 	SUBQ         $0x04, R10
-	JGE          main309
+	JGE          main360
 
-rest310:
+rest361:
 	ADDQ $0x04, R10
-	JE   product312
+	JE   product363
 
-one311:
+one362:
 	VMOVUPS      (R9), Y4
 	VMOVUPS      32(R9), Y5
 	VBROADCASTSS (R8), Y6
@@ -8839,9 +9943,9 @@ one311:
 	ADDQ         DX, R8
 	ADDQ         BX, R9
 	DECQ         R10
-	JNE          one311
+	JNE          one362
 
-product312:
+product363:
 	VBROADCASTSS alpha+88(FP), Y4
 	VMULPS       Y4, Y0, Y0
 	VMULPS       Y4, Y1, Y1
@@ -8849,7 +9953,7 @@ product312:
 	VMULPS       Y4, Y3, Y3
 	MOVQ         mode+96(FP), R8
 	TESTQ        $+1, R8
-	JE           nobias313
+	JE           nobias364
 	MOVQ         bias+80(FP), R9
 	VMOVUPS      (R9), Y4
 	VADDPS       Y4, Y0, Y0
@@ -8858,9 +9962,9 @@ product312:
 	VADDPS       Y4, Y1, Y1
 	VADDPS       Y4, Y3, Y3
 
-nobias313:
+nobias364:
 	TESTQ   $+2, R8
-	JE      noc314
+	JE      noc365
 	MOVQ    SI, R8
 	VMOVUPS (R8), Y4
 	VADDPS  Y4, Y0, Y0
@@ -8873,7 +9977,7 @@ nobias313:
 	VADDPS  Y4, Y3, Y3
 	ADDQ    DI, R8
 
-noc314:
+noc365:
 	VMOVUPS Y0, (SI)
 	VMOVUPS Y1, 32(SI)
 	ADDQ    DI, SI
@@ -8883,7 +9987,7 @@ noc314:
 	MOVQ    step+24(FP), R8
 	LEAQ    (AX)(R8*4), AX
 	DECQ    tiles+0(FP)
-	JNE     tile308
+	JNE     tile359
 	VZEROUPPER
 	RET
 
@@ -8901,7 +10005,7 @@ TEXT ·gemm3x2AVX2(SB), NOSPLIT, $0-112
 	SHLQ $0x02, BX
 	SHLQ $0x02, DI
 
-tile315:
+tile366:
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
@@ -8919,9 +10023,9 @@ tile315:
 	MOVQ       b+48(FP), R9
 	MOVQ       k+8(FP), R10
 	SUBQ       $0x04, R10
-	JL         rest317
+	JL         rest368
 
-main316:
+main367:
 	VMOVUPS      (R9), Y6
 	VMOVUPS      32(R9), Y7
 	VBROADCASTSS (R8), Y8
@@ -8975,13 +10079,13 @@ main316:
 	ADDQ         DX, R8
 	ADDQ         BX, R9
 	SUBQ         $0x04, R10
-	JGE          main316
+	JGE          main367
 
-rest317:
+rest368:
 	ADDQ $0x04, R10
-	JE   product319
+	JE   product370
 
-one318:
+one369:
 	VMOVUPS      (R9), Y6
 	VMOVUPS      32(R9), Y7
 	VBROADCASTSS (R8), Y8
@@ -8996,9 +10100,9 @@ one318:
 	ADDQ         DX, R8
 	ADDQ         BX, R9
 	DECQ         R10
-	JNE          one318
+	JNE          one369
 
-product319:
+product370:
 	VBROADCASTSS alpha+88(FP), Y6
 	VMULPS       Y6, Y0, Y0
 	VMULPS       Y6, Y1, Y1
@@ -9008,7 +10112,7 @@ product319:
 	VMULPS       Y6, Y5, Y5
 	MOVQ         mode+96(FP), R8
 	TESTQ        $+1, R8
-	JE           nobias320
+	JE           nobias371
 	MOVQ         bias+80(FP), R9
 	VMOVUPS      (R9), Y6
 	VADDPS       Y6, Y0, Y0
@@ -9019,9 +10123,9 @@ product319:
 	VADDPS       Y6, Y3, Y3
 	VADDPS       Y6, Y5, Y5
 
-nobias320:
+nobias371:
 	TESTQ   $+2, R8
-	JE      noc321
+	JE      noc372
 	MOVQ    SI, R8
 	VMOVUPS (R8), Y6
 	VADDPS  Y6, Y0, Y0
@@ -9039,7 +10143,7 @@ nobias320:
 	VADDPS  Y6, Y5, Y5
 	ADDQ    DI, R8
 
-noc321:
+noc372:
 	VMOVUPS Y0, (SI)
 	VMOVUPS Y1, 32(SI)
 	ADDQ    DI, SI
@@ -9052,7 +10156,7 @@ noc321:
 	MOVQ    step+24(FP), R8
 	LEAQ    (AX)(R8*4), AX
 	DECQ    tiles+0(FP)
-	JNE     tile315
+	JNE     tile366
 	VZEROUPPER
 	RET
 
@@ -9070,7 +10174,7 @@ TEXT ·gemm4x2AVX2(SB), NOSPLIT, $0-112
 	SHLQ $0x02, BX
 	SHLQ $0x02, DI
 
-tile322:
+tile373:
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
@@ -9094,9 +10198,9 @@ tile322:
 	MOVQ       b+48(FP), R10
 	MOVQ       k+8(FP), R11
 	SUBQ       $0x04, R11
-	JL         rest324
+	JL         rest375
 
-main323:
+main374:
 	VMOVUPS      (R10), Y8
 	VMOVUPS      32(R10), Y9
 	VBROADCASTSS (R8), Y10
@@ -9166,13 +10270,13 @@ main323:
 	ADDQ         DX, R9
 	ADDQ         BX, R10
 	SUBQ         $0x04, R11
-	JGE          main323
+	JGE          main374
 
-rest324:
+rest375:
 	ADDQ $0x04, R11
-	JE   product326
+	JE   product377
 
-one325:
+one376:
 	VMOVUPS      (R10), Y8
 	VMOVUPS      32(R10), Y9
 	VBROADCASTSS (R8), Y10
@@ -9191,9 +10295,9 @@ one325:
 	ADDQ         DX, R9
 	ADDQ         BX, R10
 	DECQ         R11
-	JNE          one325
+	JNE          one376
 
-product326:
+product377:
 	VBROADCASTSS alpha+88(FP), Y8
 	VMULPS       Y8, Y0, Y0
 	VMULPS       Y8, Y1, Y1
@@ -9205,7 +10309,7 @@ product326:
 	VMULPS       Y8, Y7, Y7
 	MOVQ         mode+96(FP), R8
 	TESTQ        $+1, R8
-	JE           nobias327
+	JE           nobias378
 	MOVQ         bias+80(FP), R9
 	VMOVUPS      (R9), Y8
 	VADDPS       Y8, Y0, Y0
@@ -9218,9 +10322,9 @@ product326:
 	VADDPS       Y8, Y5, Y5
 	VADDPS       Y8, Y7, Y7
 
-nobias327:
+nobias378:
 	TESTQ   $+2, R8
-	JE      noc328
+	JE      noc379
 	MOVQ    SI, R8
 	VMOVUPS (R8), Y8
 	VADDPS  Y8, Y0, Y0
@@ -9243,7 +10347,7 @@ nobias327:
 	VADDPS  Y8, Y7, Y7
 	ADDQ    DI, R8
 
-noc328:
+noc379:
 	VMOVUPS Y0, (SI)
 	VMOVUPS Y1, 32(SI)
 	ADDQ    DI, SI
@@ -9259,7 +10363,7 @@ noc328:
 	MOVQ    step+24(FP), R8
 	LEAQ    (AX)(R8*4), AX
 	DECQ    tiles+0(FP)
-	JNE     tile322
+	JNE     tile373
 	VZEROUPPER
 	RET
 
@@ -9277,7 +10381,7 @@ TEXT ·gemm5x2AVX2(SB), NOSPLIT, $0-112
 	SHLQ $0x02, BX
 	SHLQ $0x02, DI
 
-tile329:
+tile380:
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
@@ -9305,9 +10409,9 @@ tile329:
 	MOVQ       b+48(FP), R10
 	MOVQ       k+8(FP), R11
 	SUBQ       $0x04, R11
-	JL         rest331
+	JL         rest382
 
-main330:
+main381:
 	VMOVUPS      (R10), Y10
 	VMOVUPS      32(R10), Y11
 	VBROADCASTSS (R8), Y12
@@ -9389,13 +10493,13 @@ main330:
 	ADDQ         DX, R9
 	ADDQ         BX, R10
 	SUBQ         $0x04, R11
-	JGE          main330
+	JGE          main381
 
-rest331:
+rest382:
 	ADDQ $0x04, R11
-	JE   product333
+	JE   product384
 
-one332:
+one383:
 	VMOVUPS      (R10), Y10
 	VMOVUPS      32(R10), Y11
 	VBROADCASTSS (R8), Y12
@@ -9417,9 +10521,9 @@ one332:
 	ADDQ         DX, R9
 	ADDQ         BX, R10
 	DECQ         R11
-	JNE          one332
+	JNE          one383
 
-product333:
+product384:
 	VBROADCASTSS alpha+88(FP), Y10
 	VMULPS       Y10, Y0, Y0
 	VMULPS       Y10, Y1, Y1
@@ -9433,7 +10537,7 @@ product333:
 	VMULPS       Y10, Y9, Y9
 	MOVQ         mode+96(FP), R8
 	TESTQ        $+1, R8
-	JE           nobias334
+	JE           nobias385
 	MOVQ         bias+80(FP), R9
 	VMOVUPS      (R9), Y10
 	VADDPS       Y10, Y0, Y0
@@ -9448,9 +10552,9 @@ product333:
 	VADDPS       Y10, Y7, Y7
 	VADDPS       Y10, Y9, Y9
 
-nobias334:
+nobias385:
 	TESTQ   $+2, R8
-	JE      noc335
+	JE      noc386
 	MOVQ    SI, R8
 	VMOVUPS (R8), Y10
 	VADDPS  Y10, Y0, Y0
@@ -9478,7 +10582,7 @@ nobias334:
 	VADDPS  Y10, Y9, Y9
 	ADDQ    DI, R8
 
-noc335:
+noc386:
 	VMOVUPS Y0, (SI)
 	VMOVUPS Y1, 32(SI)
 	ADDQ    DI, SI
@@ -9497,7 +10601,7 @@ noc335:
 	MOVQ    step+24(FP), R8
 	LEAQ    (AX)(R8*4), AX
 	DECQ    tiles+0(FP)
-	JNE     tile329
+	JNE     tile380
 	VZEROUPPER
 	RET
 
@@ -9515,7 +10619,7 @@ TEXT ·gemm6x2AVX2(SB), NOSPLIT, $0-112
 	SHLQ $0x02, BX
 	SHLQ $0x02, DI
 
-tile336:
+tile387:
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
@@ -9547,9 +10651,9 @@ tile336:
 	MOVQ       b+48(FP), R10
 	MOVQ       k+8(FP), R11
 	SUBQ       $0x04, R11
-	JL         rest338
+	JL         rest389
 
-main337:
+main388:
 	VMOVUPS      (R10), Y12
 	VMOVUPS      32(R10), Y13
 	VBROADCASTSS (R8), Y14
@@ -9643,13 +10747,13 @@ main337:
 	ADDQ         DX, R9
 	ADDQ         BX, R10
 	SUBQ         $0x04, R11
-	JGE          main337
+	JGE          main388
 
-rest338:
+rest389:
 	ADDQ $0x04, R11
-	JE   product340
+	JE   product391
 
-one339:
+one390:
 	VMOVUPS      (R10), Y12
 	VMOVUPS      32(R10), Y13
 	VBROADCASTSS (R8), Y14
@@ -9674,9 +10778,9 @@ one339:
 	ADDQ         DX, R9
 	ADDQ         BX, R10
 	DECQ         R11
-	JNE          one339
+	JNE          one390
 
-product340:
+product391:
 	VBROADCASTSS alpha+88(FP), Y12
 	VMULPS       Y12, Y0, Y0
 	VMULPS       Y12, Y1, Y1
@@ -9692,7 +10796,7 @@ product340:
 	VMULPS       Y12, Y11, Y11
 	MOVQ         mode+96(FP), R8
 	TESTQ        $+1, R8
-	JE           nobias341
+	JE           nobias392
 	MOVQ         bias+80(FP), R9
 	VMOVUPS      (R9), Y12
 	VADDPS       Y12, Y0, Y0
@@ -9709,9 +10813,9 @@ product340:
 	VADDPS       Y12, Y9, Y9
 	VADDPS       Y12, Y11, Y11
 
-nobias341:
+nobias392:
 	TESTQ   $+2, R8
-	JE      noc342
+	JE      noc393
 	MOVQ    SI, R8
 	VMOVUPS (R8), Y12
 	VADDPS  Y12, Y0, Y0
@@ -9744,7 +10848,7 @@ nobias341:
 	VADDPS  Y12, Y11, Y11
 	ADDQ    DI, R8
 
-noc342:
+noc393:
 	VMOVUPS Y0, (SI)
 	VMOVUPS Y1, 32(SI)
 	ADDQ    DI, SI
@@ -9766,7 +10870,7 @@ noc342:
 	MOVQ    step+24(FP), R8
 	LEAQ    (AX)(R8*4), AX
 	DECQ    tiles+0(FP)
-	JNE     tile336
+	JNE     tile387
 	VZEROUPPER
 	RET
 
@@ -9780,9 +10884,9 @@ TEXT ·addAVX2(SB), NOSPLIT, $0-32
 	XORQ SI, SI
 	SUBQ $+32, BX
 
-vectors343:
+vectors394:
 	CMPQ    SI, BX
-	JG      done344
+	JG      done395
 	VMOVUPS (CX)(SI*4), Y0
 	VMOVUPS (DX)(SI*4), Y1
 	VADDPS  Y1, Y0, Y0
@@ -9800,25 +10904,25 @@ vectors343:
 	VADDPS  Y1, Y0, Y0
 	VMOVUPS Y0, 96(AX)(SI*4)
 	ADDQ    $+32, SI
-	JMP     vectors343
+	JMP     vectors394
 
-done344:
+done395:
 	SUBQ $-24, BX
 
-vectors345:
+vectors396:
 	CMPQ    SI, BX
-	JG      done346
+	JG      done397
 	VMOVUPS (CX)(SI*4), Y0
 	VMOVUPS (DX)(SI*4), Y1
 	VADDPS  Y1, Y0, Y0
 	VMOVUPS Y0, (AX)(SI*4)
 	ADDQ    $+8, SI
-	JMP     vectors345
+	JMP     vectors396
 
-done346:
+done397:
 	ADDQ       $+8, BX
 	SUBQ       SI, BX
-	JE         none347
+	JE         none398
 	LEAQ       masks<>+0(SB), DI
 	MOVQ       $0x00000008, R8
 	SUBQ       BX, R8
@@ -9828,7 +10932,7 @@ done346:
 	VADDPS     Y2, Y1, Y1
 	VMASKMOVPS Y1, Y0, (AX)(SI*4)
 
-none347:
+none398:
 	VZEROUPPER
 	RET
 
@@ -9842,9 +10946,9 @@ TEXT ·subAVX2(SB), NOSPLIT, $0-32
 	XORQ SI, SI
 	SUBQ $+32, BX
 
-vectors348:
+vectors399:
 	CMPQ    SI, BX
-	JG      done349
+	JG      done400
 	VMOVUPS (CX)(SI*4), Y0
 	VMOVUPS (DX)(SI*4), Y1
 	VSUBPS  Y1, Y0, Y0
@@ -9862,25 +10966,25 @@ vectors348:
 	VSUBPS  Y1, Y0, Y0
 	VMOVUPS Y0, 96(AX)(SI*4)
 	ADDQ    $+32, SI
-	JMP     vectors348
+	JMP     vectors399
 
-done349:
+done400:
 	SUBQ $-24, BX
 
-vectors350:
+vectors401:
 	CMPQ    SI, BX
-	JG      done351
+	JG      done402
 	VMOVUPS (CX)(SI*4), Y0
 	VMOVUPS (DX)(SI*4), Y1
 	VSUBPS  Y1, Y0, Y0
 	VMOVUPS Y0, (AX)(SI*4)
 	ADDQ    $+8, SI
-	JMP     vectors350
+	JMP     vectors401
 
-done351:
+done402:
 	ADDQ       $+8, BX
 	SUBQ       SI, BX
-	JE         none352
+	JE         none403
 	LEAQ       masks<>+0(SB), DI
 	MOVQ       $0x00000008, R8
 	SUBQ       BX, R8
@@ -9890,7 +10994,7 @@ done351:
 	VSUBPS     Y2, Y1, Y1
 	VMASKMOVPS Y1, Y0, (AX)(SI*4)
 
-none352:
+none403:
 	VZEROUPPER
 	RET
 
@@ -9904,9 +11008,9 @@ TEXT ·mulAVX2(SB), NOSPLIT, $0-32
 	XORQ SI, SI
 	SUBQ $+32, BX
 
-vectors353:
+vectors404:
 	CMPQ    SI, BX
-	JG      done354
+	JG      done405
 	VMOVUPS (CX)(SI*4), Y0
 	VMOVUPS (DX)(SI*4), Y1
 	VMULPS  Y1, Y0, Y0
@@ -9924,25 +11028,25 @@ vectors353:
 	VMULPS  Y1, Y0, Y0
 	VMOVUPS Y0, 96(AX)(SI*4)
 	ADDQ    $+32, SI
-	JMP     vectors353
+	JMP     vectors404
 
-done354:
+done405:
 	SUBQ $-24, BX
 
-vectors355:
+vectors406:
 	CMPQ    SI, BX
-	JG      done356
+	JG      done407
 	VMOVUPS (CX)(SI*4), Y0
 	VMOVUPS (DX)(SI*4), Y1
 	VMULPS  Y1, Y0, Y0
 	VMOVUPS Y0, (AX)(SI*4)
 	ADDQ    $+8, SI
-	JMP     vectors355
+	JMP     vectors406
 
-done356:
+done407:
 	ADDQ       $+8, BX
 	SUBQ       SI, BX
-	JE         none357
+	JE         none408
 	LEAQ       masks<>+0(SB), DI
 	MOVQ       $0x00000008, R8
 	SUBQ       BX, R8
@@ -9952,7 +11056,7 @@ done356:
 	VMULPS     Y2, Y1, Y1
 	VMASKMOVPS Y1, Y0, (AX)(SI*4)
 
-none357:
+none408:
 	VZEROUPPER
 	RET
 
@@ -9966,9 +11070,9 @@ TEXT ·addScaledAVX2(SB), NOSPLIT, $0-32
 	XORQ         BX, BX
 	SUBQ         $+32, DX
 
-vectors358:
+vectors409:
 	CMPQ        BX, DX
-	JG          done359
+	JG          done410
 	VMOVUPS     (AX)(BX*4), Y1
 	VMOVUPS     (CX)(BX*4), Y2
 	VFMADD231PS Y0, Y2, Y1
@@ -9986,25 +11090,25 @@ vectors358:
 	VFMADD231PS Y0, Y2, Y1
 	VMOVUPS     Y1, 96(AX)(BX*4)
 	ADDQ        $+32, BX
-	JMP         vectors358
+	JMP         vectors409
 
-done359:
+done410:
 	SUBQ $-24, DX
 
-vectors360:
+vectors411:
 	CMPQ        BX, DX
-	JG          done361
+	JG          done412
 	VMOVUPS     (AX)(BX*4), Y1
 	VMOVUPS     (CX)(BX*4), Y2
 	VFMADD231PS Y0, Y2, Y1
 	VMOVUPS     Y1, (AX)(BX*4)
 	ADDQ        $+8, BX
-	JMP         vectors360
+	JMP         vectors411
 
-done361:
+done412:
 	ADDQ        $+8, DX
 	SUBQ        BX, DX
-	JE          none362
+	JE          none413
 	LEAQ        masks<>+0(SB), SI
 	MOVQ        $0x00000008, DI
 	SUBQ        DX, DI
@@ -10014,7 +11118,7 @@ done361:
 	VFMADD231PS Y0, Y3, Y2
 	VMASKMOVPS  Y2, Y1, (AX)(BX*4)
 
-none362:
+none413:
 	VZEROUPPER
 	RET
 
@@ -10028,9 +11132,9 @@ TEXT ·scaleAVX2(SB), NOSPLIT, $0-32
 	XORQ         BX, BX
 	SUBQ         $+32, DX
 
-vectors363:
+vectors414:
 	CMPQ    BX, DX
-	JG      done364
+	JG      done415
 	VMOVUPS (CX)(BX*4), Y1
 	VMULPS  Y0, Y1, Y1
 	VMOVUPS Y1, (AX)(BX*4)
@@ -10044,24 +11148,24 @@ vectors363:
 	VMULPS  Y0, Y1, Y1
 	VMOVUPS Y1, 96(AX)(BX*4)
 	ADDQ    $+32, BX
-	JMP     vectors363
+	JMP     vectors414
 
-done364:
+done415:
 	SUBQ $-24, DX
 
-vectors365:
+vectors416:
 	CMPQ    BX, DX
-	JG      done366
+	JG      done417
 	VMOVUPS (CX)(BX*4), Y1
 	VMULPS  Y0, Y1, Y1
 	VMOVUPS Y1, (AX)(BX*4)
 	ADDQ    $+8, BX
-	JMP     vectors365
+	JMP     vectors416
 
-done366:
+done417:
 	ADDQ       $+8, DX
 	SUBQ       BX, DX
-	JE         none367
+	JE         none418
 	LEAQ       masks<>+0(SB), SI
 	MOVQ       $0x00000008, DI
 	SUBQ       DX, DI
@@ -10070,7 +11174,113 @@ done366:
 	VMULPS     Y0, Y2, Y2
 	VMASKMOVPS Y2, Y1, (AX)(BX*4)
 
-none367:
+none418:
+	VZEROUPPER
+	RET
+
+// func affineAVX2(dst *float32, a float32, x *float32, b float32, n int)
+// Requires: AVX, FMA3
+TEXT ·affineAVX2(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+16(FP), CX
+	VBROADCASTSS a+8(FP), Y0
+	VBROADCASTSS b+24(FP), Y1
+	MOVQ         n+32(FP), DX
+	XORQ         BX, BX
+	SUBQ         $+32, DX
+
+vectors419:
+	CMPQ        BX, DX
+	JG          done420
+	VMOVUPS     (CX)(BX*4), Y2
+	VFMADD213PS Y1, Y0, Y2
+	VMOVUPS     Y2, (AX)(BX*4)
+	VMOVUPS     32(CX)(BX*4), Y2
+	VFMADD213PS Y1, Y0, Y2
+	VMOVUPS     Y2, 32(AX)(BX*4)
+	VMOVUPS     64(CX)(BX*4), Y2
+	VFMADD213PS Y1, Y0, Y2
+	VMOVUPS     Y2, 64(AX)(BX*4)
+	VMOVUPS     96(CX)(BX*4), Y2
+	VFMADD213PS Y1, Y0, Y2
+	VMOVUPS     Y2, 96(AX)(BX*4)
+	ADDQ        $+32, BX
+	JMP         vectors419
+
+done420:
+	SUBQ $-24, DX
+
+vectors421:
+	CMPQ        BX, DX
+	JG          done422
+	VMOVUPS     (CX)(BX*4), Y2
+	VFMADD213PS Y1, Y0, Y2
+	VMOVUPS     Y2, (AX)(BX*4)
+	ADDQ        $+8, BX
+	JMP         vectors421
+
+done422:
+	ADDQ        $+8, DX
+	SUBQ        BX, DX
+	JE          none423
+	LEAQ        masks<>+0(SB), SI
+	MOVQ        $0x00000008, DI
+	SUBQ        DX, DI
+	VMOVUPS     (SI)(DI*4), Y2
+	VMASKMOVPS  (CX)(BX*4), Y2, Y3
+	VFMADD213PS Y1, Y0, Y3
+	VMASKMOVPS  Y3, Y2, (AX)(BX*4)
+
+none423:
+	VZEROUPPER
+	RET
+
+// func sqrtAVX2(dst *float32, x *float32, n int)
+// Requires: AVX
+TEXT ·sqrtAVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SUBQ $+16, DX
+
+vectors424:
+	CMPQ    BX, DX
+	JG      done425
+	VMOVUPS (CX)(BX*4), Y0
+	VSQRTPS Y0, Y0
+	VMOVUPS Y0, (AX)(BX*4)
+	VMOVUPS 32(CX)(BX*4), Y0
+	VSQRTPS Y0, Y0
+	VMOVUPS Y0, 32(AX)(BX*4)
+	ADDQ    $+16, BX
+	JMP     vectors424
+
+done425:
+	SUBQ $-8, DX
+
+vectors426:
+	CMPQ    BX, DX
+	JG      done427
+	VMOVUPS (CX)(BX*4), Y0
+	VSQRTPS Y0, Y0
+	VMOVUPS Y0, (AX)(BX*4)
+	ADDQ    $+8, BX
+	JMP     vectors426
+
+done427:
+	ADDQ       $+8, DX
+	SUBQ       BX, DX
+	JE         none428
+	LEAQ       masks<>+0(SB), SI
+	MOVQ       $0x00000008, DI
+	SUBQ       DX, DI
+	VMOVUPS    (SI)(DI*4), Y0
+	VMASKMOVPS (CX)(BX*4), Y0, Y1
+	VSQRTPS    Y1, Y1
+	VMASKMOVPS Y1, Y0, (AX)(BX*4)
+
+none428:
 	VZEROUPPER
 	RET
 
@@ -10083,9 +11293,9 @@ TEXT ·expAVX2(SB), NOSPLIT, $0-24
 	XORQ BX, BX
 	SUBQ $+16, DX
 
-vectors368:
+vectors429:
 	CMPQ         BX, DX
-	JG           done369
+	JG           done430
 	VMOVUPS      (CX)(BX*4), Y0
 	VMOVUPS      allc2d20000<>+0(SB), Y1
 	VMAXPS       Y0, Y1, Y0
@@ -10143,14 +11353,14 @@ vectors368:
 	VMOVAPS      Y2, Y0
 	VMOVUPS      Y0, 32(AX)(BX*4)
 	ADDQ         $+16, BX
-	JMP          vectors368
+	JMP          vectors429
 
-done369:
+done430:
 	SUBQ $-8, DX
 
-vectors370:
+vectors431:
 	CMPQ         BX, DX
-	JG           done371
+	JG           done432
 	VMOVUPS      (CX)(BX*4), Y0
 	VMOVUPS      allc2d20000<>+0(SB), Y1
 	VMAXPS       Y0, Y1, Y0
@@ -10180,12 +11390,12 @@ vectors370:
 	VMOVAPS      Y2, Y0
 	VMOVUPS      Y0, (AX)(BX*4)
 	ADDQ         $+8, BX
-	JMP          vectors370
+	JMP          vectors431
 
-done371:
+done432:
 	ADDQ         $+8, DX
 	SUBQ         BX, DX
-	JE           none372
+	JE           none433
 	LEAQ         masks<>+0(SB), SI
 	MOVQ         $0x00000008, DI
 	SUBQ         DX, DI
@@ -10219,7 +11429,7 @@ done371:
 	VMOVAPS      Y3, Y1
 	VMASKMOVPS   Y1, Y0, (AX)(BX*4)
 
-none372:
+none433:
 	VZEROUPPER
 	RET
 
@@ -10233,6 +11443,430 @@ DATA all0000007f<>+24(SB)/4, $0x0000007f
 DATA all0000007f<>+28(SB)/4, $0x0000007f
 GLOBL all0000007f<>(SB), RODATA|NOPTR, $32
 
+// func sigmoidAVX2(dst *float32, x *float32, n int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·sigmoidAVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SUBQ $+16, DX
+
+vectors434:
+	CMPQ         BX, DX
+	JG           done435
+	VMOVUPS      (CX)(BX*4), Y0
+	VMULPS       allbf800000<>+0(SB), Y0, Y0
+	VMOVUPS      allc2d20000<>+0(SB), Y1
+	VMAXPS       Y0, Y1, Y0
+	VMOVUPS      all42b20000<>+0(SB), Y1
+	VMINPS       Y0, Y1, Y0
+	VMULPS       all3fb8aa3b<>+0(SB), Y0, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VFNMADD231PS all3f318000<>+0(SB), Y1, Y0
+	VFNMADD231PS allb95e8083<>+0(SB), Y1, Y0
+	VMOVUPS      all39506967<>+0(SB), Y2
+	VFMADD213PS  all3ab743ce<>+0(SB), Y0, Y2
+	VFMADD213PS  all3c088908<>+0(SB), Y0, Y2
+	VFMADD213PS  all3d2aa9c1<>+0(SB), Y0, Y2
+	VFMADD213PS  all3e2aaaaa<>+0(SB), Y0, Y2
+	VFMADD213PS  all3f000000<>+0(SB), Y0, Y2
+	VFMADD213PS  all3f800000<>+0(SB), Y0, Y2
+	VFMADD213PS  all3f800000<>+0(SB), Y0, Y2
+	VCVTPS2DQ    Y1, Y1
+	VPSRAD       $0x01, Y1, Y0
+	VPSUBD       Y0, Y1, Y1
+	VPADDD       all0000007f<>+0(SB), Y0, Y0
+	VPSLLD       $0x17, Y0, Y0
+	VMULPS       Y0, Y2, Y2
+	VPADDD       all0000007f<>+0(SB), Y1, Y1
+	VPSLLD       $0x17, Y1, Y1
+	VMULPS       Y1, Y2, Y2
+	VMOVAPS      Y2, Y0
+	VADDPS       all3f800000<>+0(SB), Y0, Y0
+	VMOVUPS      all3f800000<>+0(SB), Y1
+	VMOVAPS      Y1, Y1
+	VDIVPS       Y0, Y1, Y1
+	VMOVUPS      Y1, (AX)(BX*4)
+	VMOVUPS      32(CX)(BX*4), Y0
+	VMULPS       allbf800000<>+0(SB), Y0, Y0
+	VMOVUPS      allc2d20000<>+0(SB), Y1
+	VMAXPS       Y0, Y1, Y0
+	VMOVUPS      all42b20000<>+0(SB), Y1
+	VMINPS       Y0, Y1, Y0
+	VMULPS       all3fb8aa3b<>+0(SB), Y0, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VFNMADD231PS all3f318000<>+0(SB), Y1, Y0
+	VFNMADD231PS allb95e8083<>+0(SB), Y1, Y0
+	VMOVUPS      all39506967<>+0(SB), Y2
+	VFMADD213PS  all3ab743ce<>+0(SB), Y0, Y2
+	VFMADD213PS  all3c088908<>+0(SB), Y0, Y2
+	VFMADD213PS  all3d2aa9c1<>+0(SB), Y0, Y2
+	VFMADD213PS  all3e2aaaaa<>+0(SB), Y0, Y2
+	VFMADD213PS  all3f000000<>+0(SB), Y0, Y2
+	VFMADD213PS  all3f800000<>+0(SB), Y0, Y2
+	VFMADD213PS  all3f800000<>+0(SB), Y0, Y2
+	VCVTPS2DQ    Y1, Y1
+	VPSRAD       $0x01, Y1, Y0
+	VPSUBD       Y0, Y1, Y1
+	VPADDD       all0000007f<>+0(SB), Y0, Y0
+	VPSLLD       $0x17, Y0, Y0
+	VMULPS       Y0, Y2, Y2
+	VPADDD       all0000007f<>+0(SB), Y1, Y1
+	VPSLLD       $0x17, Y1, Y1
+	VMULPS       Y1, Y2, Y2
+	VMOVAPS      Y2, Y0
+	VADDPS       all3f800000<>+0(SB), Y0, Y0
+	VMOVUPS      all3f800000<>+0(SB), Y1
+	VMOVAPS      Y1, Y1
+	VDIVPS       Y0, Y1, Y1
+	VMOVUPS      Y1, 32(AX)(BX*4)
+	ADDQ         $+16, BX
+	JMP          vectors434
+
+done435:
+	SUBQ $-8, DX
+
+vectors436:
+	CMPQ         BX, DX
+	JG           done437
+	VMOVUPS      (CX)(BX*4), Y0
+	VMULPS       allbf800000<>+0(SB), Y0, Y0
+	VMOVUPS      allc2d20000<>+0(SB), Y1
+	VMAXPS       Y0, Y1, Y0
+	VMOVUPS      all42b20000<>+0(SB), Y1
+	VMINPS       Y0, Y1, Y0
+	VMULPS       all3fb8aa3b<>+0(SB), Y0, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VFNMADD231PS all3f318000<>+0(SB), Y1, Y0
+	VFNMADD231PS allb95e8083<>+0(SB), Y1, Y0
+	VMOVUPS      all39506967<>+0(SB), Y2
+	VFMADD213PS  all3ab743ce<>+0(SB), Y0, Y2
+	VFMADD213PS  all3c088908<>+0(SB), Y0, Y2
+	VFMADD213PS  all3d2aa9c1<>+0(SB), Y0, Y2
+	VFMADD213PS  all3e2aaaaa<>+0(SB), Y0, Y2
+	VFMADD213PS  all3f000000<>+0(SB), Y0, Y2
+	VFMADD213PS  all3f800000<>+0(SB), Y0, Y2
+	VFMADD213PS  all3f800000<>+0(SB), Y0, Y2
+	VCVTPS2DQ    Y1, Y1
+	VPSRAD       $0x01, Y1, Y0
+	VPSUBD       Y0, Y1, Y1
+	VPADDD       all0000007f<>+0(SB), Y0, Y0
+	VPSLLD       $0x17, Y0, Y0
+	VMULPS       Y0, Y2, Y2
+	VPADDD       all0000007f<>+0(SB), Y1, Y1
+	VPSLLD       $0x17, Y1, Y1
+	VMULPS       Y1, Y2, Y2
+	VMOVAPS      Y2, Y0
+	VADDPS       all3f800000<>+0(SB), Y0, Y0
+	VMOVUPS      all3f800000<>+0(SB), Y1
+	VMOVAPS      Y1, Y1
+	VDIVPS       Y0, Y1, Y1
+	VMOVUPS      Y1, (AX)(BX*4)
+	ADDQ         $+8, BX
+	JMP          vectors436
+
+done437:
+	ADDQ         $+8, DX
+	SUBQ         BX, DX
+	JE           none438
+	LEAQ         masks<>+0(SB), SI
+	MOVQ         $0x00000008, DI
+	SUBQ         DX, DI
+	VMOVUPS      (SI)(DI*4), Y0
+	VMASKMOVPS   (CX)(BX*4), Y0, Y1
+	VMULPS       allbf800000<>+0(SB), Y1, Y1
+	VMOVUPS      allc2d20000<>+0(SB), Y2
+	VMAXPS       Y1, Y2, Y1
+	VMOVUPS      all42b20000<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y1
+	VMULPS       all3fb8aa3b<>+0(SB), Y1, Y2
+	VROUNDPS     $0x08, Y2, Y2
+	VFNMADD231PS all3f318000<>+0(SB), Y2, Y1
+	VFNMADD231PS allb95e8083<>+0(SB), Y2, Y1
+	VMOVUPS      all39506967<>+0(SB), Y3
+	VFMADD213PS  all3ab743ce<>+0(SB), Y1, Y3
+	VFMADD213PS  all3c088908<>+0(SB), Y1, Y3
+	VFMADD213PS  all3d2aa9c1<>+0(SB), Y1, Y3
+	VFMADD213PS  all3e2aaaaa<>+0(SB), Y1, Y3
+	VFMADD213PS  all3f000000<>+0(SB), Y1, Y3
+	VFMADD213PS  all3f800000<>+0(SB), Y1, Y3
+	VFMADD213PS  all3f800000<>+0(SB), Y1, Y3
+	VCVTPS2DQ    Y2, Y2
+	VPSRAD       $0x01, Y2, Y1
+	VPSUBD       Y1, Y2, Y2
+	VPADDD       all0000007f<>+0(SB), Y1, Y1
+	VPSLLD       $0x17, Y1, Y1
+	VMULPS       Y1, Y3, Y3
+	VPADDD       all0000007f<>+0(SB), Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y2, Y3, Y3
+	VMOVAPS      Y3, Y1
+	VADDPS       all3f800000<>+0(SB), Y1, Y1
+	VMOVUPS      all3f800000<>+0(SB), Y2
+	VMOVAPS      Y2, Y2
+	VDIVPS       Y1, Y2, Y2
+	VMASKMOVPS   Y2, Y0, (AX)(BX*4)
+
+none438:
+	VZEROUPPER
+	RET
+
+// func geluAVX2(dst *float32, x *float32, n int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·geluAVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SUBQ $+8, DX
+
+vectors439:
+	CMPQ         BX, DX
+	JG           done440
+	VMOVUPS      (CX)(BX*4), Y0
+	VMULPS       Y0, Y0, Y1
+	VMULPS       allbf000000<>+0(SB), Y1, Y1
+	VMOVUPS      allc2d20000<>+0(SB), Y2
+	VMAXPS       Y1, Y2, Y1
+	VMOVUPS      all42b20000<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y1
+	VMULPS       all3fb8aa3b<>+0(SB), Y1, Y2
+	VROUNDPS     $0x08, Y2, Y2
+	VFNMADD231PS all3f318000<>+0(SB), Y2, Y1
+	VFNMADD231PS allb95e8083<>+0(SB), Y2, Y1
+	VMOVUPS      all39506967<>+0(SB), Y3
+	VFMADD213PS  all3ab743ce<>+0(SB), Y1, Y3
+	VFMADD213PS  all3c088908<>+0(SB), Y1, Y3
+	VFMADD213PS  all3d2aa9c1<>+0(SB), Y1, Y3
+	VFMADD213PS  all3e2aaaaa<>+0(SB), Y1, Y3
+	VFMADD213PS  all3f000000<>+0(SB), Y1, Y3
+	VFMADD213PS  all3f800000<>+0(SB), Y1, Y3
+	VFMADD213PS  all3f800000<>+0(SB), Y1, Y3
+	VCVTPS2DQ    Y2, Y2
+	VPSRAD       $0x01, Y2, Y1
+	VPSUBD       Y1, Y2, Y2
+	VPADDD       all0000007f<>+0(SB), Y1, Y1
+	VPSLLD       $0x17, Y1, Y1
+	VMULPS       Y1, Y3, Y3
+	VPADDD       all0000007f<>+0(SB), Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y2, Y3, Y3
+	VMOVAPS      Y3, Y1
+	VANDPS       all7fffffff<>+0(SB), Y0, Y3
+	VMULPS       all3e6d3388<>+0(SB), Y3, Y3
+	VADDPS       all3f800000<>+0(SB), Y3, Y3
+	VMOVUPS      all3f800000<>+0(SB), Y2
+	VMOVAPS      Y2, Y2
+	VDIVPS       Y3, Y2, Y2
+	VMOVUPS      all3f07dc22<>+0(SB), Y3
+	VFMADD213PS  allbf3a00e3<>+0(SB), Y2, Y3
+	VFMADD213PS  all3f35f0e3<>+0(SB), Y2, Y3
+	VFMADD213PS  allbe11a98e<>+0(SB), Y2, Y3
+	VFMADD213PS  all3e027906<>+0(SB), Y2, Y3
+	VMULPS       Y2, Y3, Y3
+	VMULPS       Y1, Y3, Y3
+	VMOVUPS      all3f800000<>+0(SB), Y1
+	VMOVAPS      Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VBLENDVPS    Y0, Y3, Y1, Y1
+	VMULPS       Y0, Y1, Y1
+	VMOVUPS      Y1, (AX)(BX*4)
+	ADDQ         $+8, BX
+	JMP          vectors439
+
+done440:
+	ADDQ         $+8, DX
+	SUBQ         BX, DX
+	JE           none441
+	LEAQ         masks<>+0(SB), SI
+	MOVQ         $0x00000008, DI
+	SUBQ         DX, DI
+	VMOVUPS      (SI)(DI*4), Y0
+	VMASKMOVPS   (CX)(BX*4), Y0, Y1
+	VMULPS       Y1, Y1, Y2
+	VMULPS       allbf000000<>+0(SB), Y2, Y2
+	VMOVUPS      allc2d20000<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VMOVUPS      all42b20000<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
+	VMULPS       all3fb8aa3b<>+0(SB), Y2, Y3
+	VROUNDPS     $0x08, Y3, Y3
+	VFNMADD231PS all3f318000<>+0(SB), Y3, Y2
+	VFNMADD231PS allb95e8083<>+0(SB), Y3, Y2
+	VMOVUPS      all39506967<>+0(SB), Y4
+	VFMADD213PS  all3ab743ce<>+0(SB), Y2, Y4
+	VFMADD213PS  all3c088908<>+0(SB), Y2, Y4
+	VFMADD213PS  all3d2aa9c1<>+0(SB), Y2, Y4
+	VFMADD213PS  all3e2aaaaa<>+0(SB), Y2, Y4
+	VFMADD213PS  all3f000000<>+0(SB), Y2, Y4
+	VFMADD213PS  all3f800000<>+0(SB), Y2, Y4
+	VFMADD213PS  all3f800000<>+0(SB), Y2, Y4
+	VCVTPS2DQ    Y3, Y3
+	VPSRAD       $0x01, Y3, Y2
+	VPSUBD       Y2, Y3, Y3
+	VPADDD       all0000007f<>+0(SB), Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y2, Y4, Y4
+	VPADDD       all0000007f<>+0(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y3, Y4, Y4
+	VMOVAPS      Y4, Y2
+	VANDPS       all7fffffff<>+0(SB), Y1, Y4
+	VMULPS       all3e6d3388<>+0(SB), Y4, Y4
+	VADDPS       all3f800000<>+0(SB), Y4, Y4
+	VMOVUPS      all3f800000<>+0(SB), Y3
+	VMOVAPS      Y3, Y3
+	VDIVPS       Y4, Y3, Y3
+	VMOVUPS      all3f07dc22<>+0(SB), Y4
+	VFMADD213PS  allbf3a00e3<>+0(SB), Y3, Y4
+	VFMADD213PS  all3f35f0e3<>+0(SB), Y3, Y4
+	VFMADD213PS  allbe11a98e<>+0(SB), Y3, Y4
+	VFMADD213PS  all3e027906<>+0(SB), Y3, Y4
+	VMULPS       Y3, Y4, Y4
+	VMULPS       Y2, Y4, Y4
+	VMOVUPS      all3f800000<>+0(SB), Y2
+	VMOVAPS      Y2, Y2
+	VSUBPS       Y4, Y2, Y2
+	VBLENDVPS    Y1, Y4, Y2, Y2
+	VMULPS       Y1, Y2, Y2
+	VMASKMOVPS   Y2, Y0, (AX)(BX*4)
+
+none441:
+	VZEROUPPER
+	RET
+
+// func geluGradAVX2(dst *float32, x *float32, dy *float32, n int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·geluGradAVX2(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ dy+16(FP), DX
+	MOVQ n+24(FP), BX
+	XORQ SI, SI
+	SUBQ $+8, BX
+
+vectors442:
+	CMPQ         SI, BX
+	JG           done443
+	VMOVUPS      (CX)(SI*4), Y0
+	VMULPS       Y0, Y0, Y1
+	VMULPS       allbf000000<>+0(SB), Y1, Y1
+	VMOVUPS      allc2d20000<>+0(SB), Y2
+	VMAXPS       Y1, Y2, Y1
+	VMOVUPS      all42b20000<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y1
+	VMULPS       all3fb8aa3b<>+0(SB), Y1, Y2
+	VROUNDPS     $0x08, Y2, Y2
+	VFNMADD231PS all3f318000<>+0(SB), Y2, Y1
+	VFNMADD231PS allb95e8083<>+0(SB), Y2, Y1
+	VMOVUPS      all39506967<>+0(SB), Y3
+	VFMADD213PS  all3ab743ce<>+0(SB), Y1, Y3
+	VFMADD213PS  all3c088908<>+0(SB), Y1, Y3
+	VFMADD213PS  all3d2aa9c1<>+0(SB), Y1, Y3
+	VFMADD213PS  all3e2aaaaa<>+0(SB), Y1, Y3
+	VFMADD213PS  all3f000000<>+0(SB), Y1, Y3
+	VFMADD213PS  all3f800000<>+0(SB), Y1, Y3
+	VFMADD213PS  all3f800000<>+0(SB), Y1, Y3
+	VCVTPS2DQ    Y2, Y2
+	VPSRAD       $0x01, Y2, Y1
+	VPSUBD       Y1, Y2, Y2
+	VPADDD       all0000007f<>+0(SB), Y1, Y1
+	VPSLLD       $0x17, Y1, Y1
+	VMULPS       Y1, Y3, Y3
+	VPADDD       all0000007f<>+0(SB), Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y2, Y3, Y3
+	VMOVAPS      Y3, Y1
+	VANDPS       all7fffffff<>+0(SB), Y0, Y3
+	VMULPS       all3e6d3388<>+0(SB), Y3, Y3
+	VADDPS       all3f800000<>+0(SB), Y3, Y3
+	VMOVUPS      all3f800000<>+0(SB), Y2
+	VMOVAPS      Y2, Y2
+	VDIVPS       Y3, Y2, Y2
+	VMOVUPS      all3f07dc22<>+0(SB), Y3
+	VFMADD213PS  allbf3a00e3<>+0(SB), Y2, Y3
+	VFMADD213PS  all3f35f0e3<>+0(SB), Y2, Y3
+	VFMADD213PS  allbe11a98e<>+0(SB), Y2, Y3
+	VFMADD213PS  all3e027906<>+0(SB), Y2, Y3
+	VMULPS       Y2, Y3, Y3
+	VMULPS       Y1, Y3, Y3
+	VMOVUPS      all3f800000<>+0(SB), Y2
+	VMOVAPS      Y2, Y2
+	VSUBPS       Y3, Y2, Y2
+	VBLENDVPS    Y0, Y3, Y2, Y2
+	VMULPS       all3ecc422a<>+0(SB), Y1, Y1
+	VFMADD231PS  Y1, Y0, Y2
+	VMOVUPS      (DX)(SI*4), Y0
+	VMULPS       Y0, Y2, Y2
+	VMOVUPS      Y2, (AX)(SI*4)
+	ADDQ         $+8, SI
+	JMP          vectors442
+
+done443:
+	ADDQ         $+8, BX
+	SUBQ         SI, BX
+	JE           none444
+	LEAQ         masks<>+0(SB), DI
+	MOVQ         $0x00000008, R8
+	SUBQ         BX, R8
+	VMOVUPS      (DI)(R8*4), Y0
+	VMASKMOVPS   (CX)(SI*4), Y0, Y1
+	VMULPS       Y1, Y1, Y2
+	VMULPS       allbf000000<>+0(SB), Y2, Y2
+	VMOVUPS      allc2d20000<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VMOVUPS      all42b20000<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
+	VMULPS       all3fb8aa3b<>+0(SB), Y2, Y3
+	VROUNDPS     $0x08, Y3, Y3
+	VFNMADD231PS all3f318000<>+0(SB), Y3, Y2
+	VFNMADD231PS allb95e8083<>+0(SB), Y3, Y2
+	VMOVUPS      all39506967<>+0(SB), Y4
+	VFMADD213PS  all3ab743ce<>+0(SB), Y2, Y4
+	VFMADD213PS  all3c088908<>+0(SB), Y2, Y4
+	VFMADD213PS  all3d2aa9c1<>+0(SB), Y2, Y4
+	VFMADD213PS  all3e2aaaaa<>+0(SB), Y2, Y4
+	VFMADD213PS  all3f000000<>+0(SB), Y2, Y4
+	VFMADD213PS  all3f800000<>+0(SB), Y2, Y4
+	VFMADD213PS  all3f800000<>+0(SB), Y2, Y4
+	VCVTPS2DQ    Y3, Y3
+	VPSRAD       $0x01, Y3, Y2
+	VPSUBD       Y2, Y3, Y3
+	VPADDD       all0000007f<>+0(SB), Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y2, Y4, Y4
+	VPADDD       all0000007f<>+0(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y3, Y4, Y4
+	VMOVAPS      Y4, Y2
+	VANDPS       all7fffffff<>+0(SB), Y1, Y4
+	VMULPS       all3e6d3388<>+0(SB), Y4, Y4
+	VADDPS       all3f800000<>+0(SB), Y4, Y4
+	VMOVUPS      all3f800000<>+0(SB), Y3
+	VMOVAPS      Y3, Y3
+	VDIVPS       Y4, Y3, Y3
+	VMOVUPS      all3f07dc22<>+0(SB), Y4
+	VFMADD213PS  allbf3a00e3<>+0(SB), Y3, Y4
+	VFMADD213PS  all3f35f0e3<>+0(SB), Y3, Y4
+	VFMADD213PS  allbe11a98e<>+0(SB), Y3, Y4
+	VFMADD213PS  all3e027906<>+0(SB), Y3, Y4
+	VMULPS       Y3, Y4, Y4
+	VMULPS       Y2, Y4, Y4
+	VMOVUPS      all3f800000<>+0(SB), Y3
+	VMOVAPS      Y3, Y3
+	VSUBPS       Y4, Y3, Y3
+	VBLENDVPS    Y1, Y4, Y3, Y3
+	VMULPS       all3ecc422a<>+0(SB), Y2, Y2
+	VFMADD231PS  Y2, Y1, Y3
+	VMASKMOVPS   (DX)(SI*4), Y0, Y1
+	VMULPS       Y1, Y3, Y3
+	VMASKMOVPS   Y3, Y0, (AX)(SI*4)
+
+none444:
+	VZEROUPPER
+	RET
+
 // func quickGELUAVX2(dst *float32, x *float32, n int)
 // Requires: AVX, AVX2, FMA3
 TEXT ·quickGELUAVX2(SB), NOSPLIT, $0-24
@@ -10242,9 +11876,9 @@ TEXT ·quickGELUAVX2(SB), NOSPLIT, $0-24
 	XORQ BX, BX
 	SUBQ $+32, DX
 
-vectors373:
+vectors445:
 	CMPQ         BX, DX
-	JG           done374
+	JG           done446
 	VMOVUPS      (CX)(BX*4), Y0
 	VMULPS       allbfd9db23<>+0(SB), Y0, Y0
 	VMOVUPS      allc2d20000<>+0(SB), Y1
@@ -10374,14 +12008,14 @@ vectors373:
 	VDIVPS       Y0, Y1, Y1
 	VMOVUPS      Y1, 96(AX)(BX*4)
 	ADDQ         $+32, BX
-	JMP          vectors373
+	JMP          vectors445
 
-done374:
+done446:
 	SUBQ $-24, DX
 
-vectors375:
+vectors447:
 	CMPQ         BX, DX
-	JG           done376
+	JG           done448
 	VMOVUPS      (CX)(BX*4), Y0
 	VMULPS       allbfd9db23<>+0(SB), Y0, Y0
 	VMOVUPS      allc2d20000<>+0(SB), Y1
@@ -10415,12 +12049,12 @@ vectors375:
 	VDIVPS       Y0, Y1, Y1
 	VMOVUPS      Y1, (AX)(BX*4)
 	ADDQ         $+8, BX
-	JMP          vectors375
+	JMP          vectors447
 
-done376:
+done448:
 	ADDQ         $+8, DX
 	SUBQ         BX, DX
-	JE           none377
+	JE           none449
 	LEAQ         masks<>+0(SB), SI
 	MOVQ         $0x00000008, DI
 	SUBQ         DX, DI
@@ -10458,7 +12092,7 @@ done376:
 	VDIVPS       Y1, Y2, Y2
 	VMASKMOVPS   Y2, Y0, (AX)(BX*4)
 
-none377:
+none449:
 	VZEROUPPER
 	RET
 
@@ -10472,9 +12106,9 @@ TEXT ·quickGELUGradAVX2(SB), NOSPLIT, $0-32
 	XORQ SI, SI
 	SUBQ $+16, BX
 
-vectors378:
+vectors450:
 	CMPQ         SI, BX
-	JG           done379
+	JG           done451
 	VMOVUPS      (CX)(SI*4), Y0
 	VMULPS       allbfd9db23<>+0(SB), Y0, Y0
 	VMOVAPS      Y0, Y1
@@ -10554,14 +12188,14 @@ vectors378:
 	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 32(AX)(SI*4)
 	ADDQ         $+16, SI
-	JMP          vectors378
+	JMP          vectors450
 
-done379:
+done451:
 	SUBQ $-8, BX
 
-vectors380:
+vectors452:
 	CMPQ         SI, BX
-	JG           done381
+	JG           done453
 	VMOVUPS      (CX)(SI*4), Y0
 	VMULPS       allbfd9db23<>+0(SB), Y0, Y0
 	VMOVAPS      Y0, Y1
@@ -10602,12 +12236,12 @@ vectors380:
 	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, (AX)(SI*4)
 	ADDQ         $+8, SI
-	JMP          vectors380
+	JMP          vectors452
 
-done381:
+done453:
 	ADDQ         $+8, BX
 	SUBQ         SI, BX
-	JE           none382
+	JE           none454
 	LEAQ         masks<>+0(SB), DI
 	MOVQ         $0x00000008, R8
 	SUBQ         BX, R8
@@ -10652,7 +12286,236 @@ done381:
 	VMULPS       Y2, Y1, Y1
 	VMASKMOVPS   Y1, Y0, (AX)(SI*4)
 
-none382:
+none454:
+	VZEROUPPER
+	RET
+
+// func momentAVX2(dst *float32, m *float32, grad *float32, a float32, b float32, n int)
+// Requires: AVX, FMA3
+TEXT ·momentAVX2(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         m+8(FP), CX
+	MOVQ         grad+16(FP), DX
+	VBROADCASTSS a+24(FP), Y0
+	VBROADCASTSS b+28(FP), Y1
+	MOVQ         n+32(FP), BX
+	XORQ         SI, SI
+	SUBQ         $+32, BX
+
+vectors455:
+	CMPQ        SI, BX
+	JG          done456
+	VMOVUPS     (CX)(SI*4), Y2
+	VMOVUPS     (DX)(SI*4), Y3
+	VMULPS      Y1, Y3, Y3
+	VFMADD231PS Y0, Y2, Y3
+	VMOVUPS     Y3, (AX)(SI*4)
+	VMOVUPS     32(CX)(SI*4), Y2
+	VMOVUPS     32(DX)(SI*4), Y3
+	VMULPS      Y1, Y3, Y3
+	VFMADD231PS Y0, Y2, Y3
+	VMOVUPS     Y3, 32(AX)(SI*4)
+	VMOVUPS     64(CX)(SI*4), Y2
+	VMOVUPS     64(DX)(SI*4), Y3
+	VMULPS      Y1, Y3, Y3
+	VFMADD231PS Y0, Y2, Y3
+	VMOVUPS     Y3, 64(AX)(SI*4)
+	VMOVUPS     96(CX)(SI*4), Y2
+	VMOVUPS     96(DX)(SI*4), Y3
+	VMULPS      Y1, Y3, Y3
+	VFMADD231PS Y0, Y2, Y3
+	VMOVUPS     Y3, 96(AX)(SI*4)
+	ADDQ        $+32, SI
+	JMP         vectors455
+
+done456:
+	SUBQ $-24, BX
+
+vectors457:
+	CMPQ        SI, BX
+	JG          done458
+	VMOVUPS     (CX)(SI*4), Y2
+	VMOVUPS     (DX)(SI*4), Y3
+	VMULPS      Y1, Y3, Y3
+	VFMADD231PS Y0, Y2, Y3
+	VMOVUPS     Y3, (AX)(SI*4)
+	ADDQ        $+8, SI
+	JMP         vectors457
+
+done458:
+	ADDQ        $+8, BX
+	SUBQ        SI, BX
+	JE          none459
+	LEAQ        masks<>+0(SB), DI
+	MOVQ        $0x00000008, R8
+	SUBQ        BX, R8
+	VMOVUPS     (DI)(R8*4), Y2
+	VMASKMOVPS  (CX)(SI*4), Y2, Y3
+	VMASKMOVPS  (DX)(SI*4), Y2, Y4
+	VMULPS      Y1, Y4, Y4
+	VFMADD231PS Y0, Y3, Y4
+	VMASKMOVPS  Y4, Y2, (AX)(SI*4)
+
+none459:
+	VZEROUPPER
+	RET
+
+// func squareMomentAVX2(dst *float32, m *float32, grad *float32, a float32, b float32, n int)
+// Requires: AVX, FMA3
+TEXT ·squareMomentAVX2(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         m+8(FP), CX
+	MOVQ         grad+16(FP), DX
+	VBROADCASTSS a+24(FP), Y0
+	VBROADCASTSS b+28(FP), Y1
+	MOVQ         n+32(FP), BX
+	XORQ         SI, SI
+	SUBQ         $+32, BX
+
+vectors460:
+	CMPQ        SI, BX
+	JG          done461
+	VMOVUPS     (CX)(SI*4), Y2
+	VMOVUPS     (DX)(SI*4), Y3
+	VMULPS      Y3, Y3, Y3
+	VMULPS      Y1, Y3, Y3
+	VFMADD231PS Y0, Y2, Y3
+	VMOVUPS     Y3, (AX)(SI*4)
+	VMOVUPS     32(CX)(SI*4), Y2
+	VMOVUPS     32(DX)(SI*4), Y3
+	VMULPS      Y3, Y3, Y3
+	VMULPS      Y1, Y3, Y3
+	VFMADD231PS Y0, Y2, Y3
+	VMOVUPS     Y3, 32(AX)(SI*4)
+	VMOVUPS     64(CX)(SI*4), Y2
+	VMOVUPS     64(DX)(SI*4), Y3
+	VMULPS      Y3, Y3, Y3
+	VMULPS      Y1, Y3, Y3
+	VFMADD231PS Y0, Y2, Y3
+	VMOVUPS     Y3, 64(AX)(SI*4)
+	VMOVUPS     96(CX)(SI*4), Y2
+	VMOVUPS     96(DX)(SI*4), Y3
+	VMULPS      Y3, Y3, Y3
+	VMULPS      Y1, Y3, Y3
+	VFMADD231PS Y0, Y2, Y3
+	VMOVUPS     Y3, 96(AX)(SI*4)
+	ADDQ        $+32, SI
+	JMP         vectors460
+
+done461:
+	SUBQ $-24, BX
+
+vectors462:
+	CMPQ        SI, BX
+	JG          done463
+	VMOVUPS     (CX)(SI*4), Y2
+	VMOVUPS     (DX)(SI*4), Y3
+	VMULPS      Y3, Y3, Y3
+	VMULPS      Y1, Y3, Y3
+	VFMADD231PS Y0, Y2, Y3
+	VMOVUPS     Y3, (AX)(SI*4)
+	ADDQ        $+8, SI
+	JMP         vectors462
+
+done463:
+	ADDQ        $+8, BX
+	SUBQ        SI, BX
+	JE          none464
+	LEAQ        masks<>+0(SB), DI
+	MOVQ        $0x00000008, R8
+	SUBQ        BX, R8
+	VMOVUPS     (DI)(R8*4), Y2
+	VMASKMOVPS  (CX)(SI*4), Y2, Y3
+	VMASKMOVPS  (DX)(SI*4), Y2, Y4
+	VMULPS      Y4, Y4, Y4
+	VMULPS      Y1, Y4, Y4
+	VFMADD231PS Y0, Y3, Y4
+	VMASKMOVPS  Y4, Y2, (AX)(SI*4)
+
+none464:
+	VZEROUPPER
+	RET
+
+// func adamWAVX2(dst *float32, p *float32, m *float32, v *float32, keep float32, rate float32, inv float32, eps float32, n int)
+// Requires: AVX, FMA3
+TEXT ·adamWAVX2(SB), NOSPLIT, $0-56
+	MOVQ         dst+0(FP), AX
+	MOVQ         p+8(FP), CX
+	MOVQ         m+16(FP), DX
+	MOVQ         v+24(FP), BX
+	VBROADCASTSS keep+32(FP), Y0
+	VBROADCASTSS rate+36(FP), Y1
+	VBROADCASTSS inv+40(FP), Y2
+	VBROADCASTSS eps+44(FP), Y3
+	MOVQ         n+48(FP), SI
+	XORQ         DI, DI
+	SUBQ         $+16, SI
+
+vectors465:
+	CMPQ        DI, SI
+	JG          done466
+	VMOVUPS     (BX)(DI*4), Y4
+	VMOVUPS     (DX)(DI*4), Y5
+	VMOVUPS     (CX)(DI*4), Y6
+	VMULPS      Y2, Y4, Y4
+	VSQRTPS     Y4, Y4
+	VADDPS      Y3, Y4, Y4
+	VMULPS      Y1, Y5, Y5
+	VDIVPS      Y4, Y5, Y5
+	VFMSUB213PS Y5, Y0, Y6
+	VMOVUPS     Y6, (AX)(DI*4)
+	VMOVUPS     32(BX)(DI*4), Y4
+	VMOVUPS     32(DX)(DI*4), Y5
+	VMOVUPS     32(CX)(DI*4), Y6
+	VMULPS      Y2, Y4, Y4
+	VSQRTPS     Y4, Y4
+	VADDPS      Y3, Y4, Y4
+	VMULPS      Y1, Y5, Y5
+	VDIVPS      Y4, Y5, Y5
+	VFMSUB213PS Y5, Y0, Y6
+	VMOVUPS     Y6, 32(AX)(DI*4)
+	ADDQ        $+16, DI
+	JMP         vectors465
+
+done466:
+	SUBQ $-8, SI
+
+vectors467:
+	CMPQ        DI, SI
+	JG          done468
+	VMOVUPS     (BX)(DI*4), Y4
+	VMOVUPS     (DX)(DI*4), Y5
+	VMOVUPS     (CX)(DI*4), Y6
+	VMULPS      Y2, Y4, Y4
+	VSQRTPS     Y4, Y4
+	VADDPS      Y3, Y4, Y4
+	VMULPS      Y1, Y5, Y5
+	VDIVPS      Y4, Y5, Y5
+	VFMSUB213PS Y5, Y0, Y6
+	VMOVUPS     Y6, (AX)(DI*4)
+	ADDQ        $+8, DI
+	JMP         vectors467
+
+done468:
+	ADDQ        $+8, SI
+	SUBQ        DI, SI
+	JE          none469
+	LEAQ        masks<>+0(SB), R8
+	MOVQ        $0x00000008, R9
+	SUBQ        SI, R9
+	VMOVUPS     (R8)(R9*4), Y4
+	VMASKMOVPS  (BX)(DI*4), Y4, Y5
+	VMASKMOVPS  (DX)(DI*4), Y4, Y6
+	VMASKMOVPS  (CX)(DI*4), Y4, Y7
+	VMULPS      Y2, Y5, Y5
+	VSQRTPS     Y5, Y5
+	VADDPS      Y3, Y5, Y5
+	VMULPS      Y1, Y6, Y6
+	VDIVPS      Y5, Y6, Y6
+	VFMSUB213PS Y6, Y0, Y7
+	VMASKMOVPS  Y7, Y4, (AX)(DI*4)
+
+none469:
 	VZEROUPPER
 	RET
 
@@ -10668,9 +12531,9 @@ TEXT ·sumAVX2(SB), NOSPLIT, $0-20
 	XORQ   DX, DX
 	SUBQ   $+32, CX
 
-vectors383:
+vectors470:
 	CMPQ    DX, CX
-	JG      done384
+	JG      done471
 	VMOVUPS (AX)(DX*4), Y4
 	VADDPS  Y4, Y0, Y0
 	VMOVUPS 32(AX)(DX*4), Y4
@@ -10680,23 +12543,23 @@ vectors383:
 	VMOVUPS 96(AX)(DX*4), Y4
 	VADDPS  Y4, Y3, Y3
 	ADDQ    $+32, DX
-	JMP     vectors383
+	JMP     vectors470
 
-done384:
+done471:
 	SUBQ $-24, CX
 
-vectors385:
+vectors472:
 	CMPQ    DX, CX
-	JG      done386
+	JG      done473
 	VMOVUPS (AX)(DX*4), Y4
 	VADDPS  Y4, Y0, Y0
 	ADDQ    $+8, DX
-	JMP     vectors385
+	JMP     vectors472
 
-done386:
+done473:
 	ADDQ       $+8, CX
 	SUBQ       DX, CX
-	JE         none387
+	JE         none474
 	LEAQ       masks<>+0(SB), BX
 	MOVQ       $0x00000008, SI
 	SUBQ       CX, SI
@@ -10704,7 +12567,7 @@ done386:
 	VMASKMOVPS (AX)(DX*4), Y4, Y4
 	VADDPS     Y4, Y0, Y0
 
-none387:
+none474:
 	VADDPS       Y2, Y0, Y0
 	VADDPS       Y3, Y1, Y1
 	VADDPS       Y1, Y0, Y0
@@ -10731,9 +12594,9 @@ TEXT ·dotAVX2(SB), NOSPLIT, $0-28
 	XORQ   BX, BX
 	SUBQ   $+32, DX
 
-vectors388:
+vectors475:
 	CMPQ        BX, DX
-	JG          done389
+	JG          done476
 	VMOVUPS     (AX)(BX*4), Y4
 	VMOVUPS     (CX)(BX*4), Y5
 	VFMADD231PS Y4, Y5, Y0
@@ -10747,24 +12610,24 @@ vectors388:
 	VMOVUPS     96(CX)(BX*4), Y5
 	VFMADD231PS Y4, Y5, Y3
 	ADDQ        $+32, BX
-	JMP         vectors388
+	JMP         vectors475
 
-done389:
+done476:
 	SUBQ $-24, DX
 
-vectors390:
+vectors477:
 	CMPQ        BX, DX
-	JG          done391
+	JG          done478
 	VMOVUPS     (AX)(BX*4), Y4
 	VMOVUPS     (CX)(BX*4), Y5
 	VFMADD231PS Y4, Y5, Y0
 	ADDQ        $+8, BX
-	JMP         vectors390
+	JMP         vectors477
 
-done391:
+done478:
 	ADDQ        $+8, DX
 	SUBQ        BX, DX
-	JE          none392
+	JE          none479
 	LEAQ        masks<>+0(SB), SI
 	MOVQ        $0x00000008, DI
 	SUBQ        DX, DI
@@ -10773,7 +12636,7 @@ done391:
 	VMASKMOVPS  (CX)(BX*4), Y4, Y4
 	VFMADD231PS Y5, Y4, Y0
 
-none392:
+none479:
 	VADDPS       Y2, Y0, Y0
 	VADDPS       Y3, Y1, Y1
 	VADDPS       Y1, Y0, Y0
@@ -10800,9 +12663,9 @@ TEXT ·deviationAVX2(SB), NOSPLIT, $0-28
 	XORQ         DX, DX
 	SUBQ         $+32, CX
 
-vectors393:
+vectors480:
 	CMPQ        DX, CX
-	JG          done394
+	JG          done481
 	VMOVUPS     (AX)(DX*4), Y5
 	VSUBPS      Y0, Y5, Y5
 	VFMADD231PS Y5, Y5, Y1
@@ -10816,24 +12679,24 @@ vectors393:
 	VSUBPS      Y0, Y5, Y5
 	VFMADD231PS Y5, Y5, Y4
 	ADDQ        $+32, DX
-	JMP         vectors393
+	JMP         vectors480
 
-done394:
+done481:
 	SUBQ $-24, CX
 
-vectors395:
+vectors482:
 	CMPQ        DX, CX
-	JG          done396
+	JG          done483
 	VMOVUPS     (AX)(DX*4), Y5
 	VSUBPS      Y0, Y5, Y5
 	VFMADD231PS Y5, Y5, Y1
 	ADDQ        $+8, DX
-	JMP         vectors395
+	JMP         vectors482
 
-done396:
+done483:
 	ADDQ        $+8, CX
 	SUBQ        DX, CX
-	JE          none397
+	JE          none484
 	LEAQ        masks<>+0(SB), BX
 	MOVQ        $0x00000008, SI
 	SUBQ        CX, SI
@@ -10843,7 +12706,7 @@ done396:
 	VANDPS      Y5, Y6, Y6
 	VFMADD231PS Y6, Y6, Y1
 
-none397:
+none484:
 	VADDPS       Y3, Y1, Y1
 	VADDPS       Y4, Y2, Y2
 	VADDPS       Y2, Y1, Y1
@@ -10875,9 +12738,9 @@ TEXT ·maxAVX2(SB), NOSPLIT, $0-24
 	XORQ    DX, DX
 	SUBQ    $+32, CX
 
-vectors398:
+vectors485:
 	CMPQ    DX, CX
-	JG      done399
+	JG      done486
 	VMOVUPS (AX)(DX*4), Y6
 	VMAXPS  Y6, Y1, Y1
 	VCMPPS  $0x03, Y6, Y6, Y6
@@ -10895,25 +12758,25 @@ vectors398:
 	VCMPPS  $0x03, Y6, Y6, Y6
 	VORPS   Y6, Y5, Y5
 	ADDQ    $+32, DX
-	JMP     vectors398
+	JMP     vectors485
 
-done399:
+done486:
 	SUBQ $-24, CX
 
-vectors400:
+vectors487:
 	CMPQ    DX, CX
-	JG      done401
+	JG      done488
 	VMOVUPS (AX)(DX*4), Y6
 	VMAXPS  Y6, Y1, Y1
 	VCMPPS  $0x03, Y6, Y6, Y6
 	VORPS   Y6, Y5, Y5
 	ADDQ    $+8, DX
-	JMP     vectors400
+	JMP     vectors487
 
-done401:
+done488:
 	ADDQ       $+8, CX
 	SUBQ       DX, CX
-	JE         none402
+	JE         none489
 	LEAQ       masks<>+0(SB), BX
 	MOVQ       $0x00000008, SI
 	SUBQ       CX, SI
@@ -10924,7 +12787,7 @@ done401:
 	VCMPPS     $0x03, Y7, Y7, Y7
 	VORPS      Y7, Y5, Y5
 
-none402:
+none489:
 	VMAXPS       Y3, Y1, Y1
 	VMAXPS       Y4, Y2, Y2
 	VMAXPS       Y2, Y1, Y1
@@ -10958,9 +12821,9 @@ TEXT ·expSumAVX2(SB), NOSPLIT, $0-36
 	XORQ         BX, BX
 	SUBQ         $+16, DX
 
-vectors403:
+vectors490:
 	CMPQ         BX, DX
-	JG           done404
+	JG           done491
 	VMOVUPS      (CX)(BX*4), Y4
 	VFMSUB213PS  Y1, Y0, Y4
 	VMOVUPS      allc2d20000<>+0(SB), Y5
@@ -11022,14 +12885,14 @@ vectors403:
 	VMOVUPS      Y4, 32(AX)(BX*4)
 	VADDPS       Y4, Y3, Y3
 	ADDQ         $+16, BX
-	JMP          vectors403
+	JMP          vectors490
 
-done404:
+done491:
 	SUBQ $-8, DX
 
-vectors405:
+vectors492:
 	CMPQ         BX, DX
-	JG           done406
+	JG           done493
 	VMOVUPS      (CX)(BX*4), Y4
 	VFMSUB213PS  Y1, Y0, Y4
 	VMOVUPS      allc2d20000<>+0(SB), Y5
@@ -11061,12 +12924,12 @@ vectors405:
 	VMOVUPS      Y4, (AX)(BX*4)
 	VADDPS       Y4, Y2, Y2
 	ADDQ         $+8, BX
-	JMP          vectors405
+	JMP          vectors492
 
-done406:
+done493:
 	ADDQ         $+8, DX
 	SUBQ         BX, DX
-	JE           none407
+	JE           none494
 	LEAQ         masks<>+0(SB), SI
 	MOVQ         $0x00000008, DI
 	SUBQ         DX, DI
@@ -11103,7 +12966,7 @@ done406:
 	VANDPS       Y4, Y5, Y5
 	VADDPS       Y5, Y2, Y2
 
-none407:
+none494:
 	VADDPS       Y3, Y2, Y2
 	VEXTRACTF128 $0x01, Y2, X0
 	VADDPS       X0, X2, X2
@@ -11112,6 +12975,170 @@ none407:
 	VPERMILPS    $0xb1, X2, X0
 	VADDPS       X0, X2, X2
 	VMOVSS       X2, ret+32(FP)
+	VZEROUPPER
+	RET
+
+// func sumExpAVX2(x *float32, shift float32, n int) float32
+// Requires: AVX, AVX2, FMA3
+TEXT ·sumExpAVX2(SB), NOSPLIT, $0-28
+	MOVQ         x+0(FP), AX
+	VBROADCASTSS shift+8(FP), Y0
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	MOVQ         n+16(FP), CX
+	XORQ         DX, DX
+	SUBQ         $+16, CX
+
+vectors495:
+	CMPQ         DX, CX
+	JG           done496
+	VMOVUPS      (AX)(DX*4), Y3
+	VSUBPS       Y0, Y3, Y3
+	VMOVUPS      allc2d20000<>+0(SB), Y4
+	VMAXPS       Y3, Y4, Y3
+	VMOVUPS      all42b20000<>+0(SB), Y4
+	VMINPS       Y3, Y4, Y3
+	VMULPS       all3fb8aa3b<>+0(SB), Y3, Y4
+	VROUNDPS     $0x08, Y4, Y4
+	VFNMADD231PS all3f318000<>+0(SB), Y4, Y3
+	VFNMADD231PS allb95e8083<>+0(SB), Y4, Y3
+	VMOVUPS      all39506967<>+0(SB), Y5
+	VFMADD213PS  all3ab743ce<>+0(SB), Y3, Y5
+	VFMADD213PS  all3c088908<>+0(SB), Y3, Y5
+	VFMADD213PS  all3d2aa9c1<>+0(SB), Y3, Y5
+	VFMADD213PS  all3e2aaaaa<>+0(SB), Y3, Y5
+	VFMADD213PS  all3f000000<>+0(SB), Y3, Y5
+	VFMADD213PS  all3f800000<>+0(SB), Y3, Y5
+	VFMADD213PS  all3f800000<>+0(SB), Y3, Y5
+	VCVTPS2DQ    Y4, Y4
+	VPSRAD       $0x01, Y4, Y3
+	VPSUBD       Y3, Y4, Y4
+	VPADDD       all0000007f<>+0(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y3, Y5, Y5
+	VPADDD       all0000007f<>+0(SB), Y4, Y4
+	VPSLLD       $0x17, Y4, Y4
+	VMULPS       Y4, Y5, Y5
+	VMOVAPS      Y5, Y3
+	VADDPS       Y3, Y1, Y1
+	VMOVUPS      32(AX)(DX*4), Y3
+	VSUBPS       Y0, Y3, Y3
+	VMOVUPS      allc2d20000<>+0(SB), Y4
+	VMAXPS       Y3, Y4, Y3
+	VMOVUPS      all42b20000<>+0(SB), Y4
+	VMINPS       Y3, Y4, Y3
+	VMULPS       all3fb8aa3b<>+0(SB), Y3, Y4
+	VROUNDPS     $0x08, Y4, Y4
+	VFNMADD231PS all3f318000<>+0(SB), Y4, Y3
+	VFNMADD231PS allb95e8083<>+0(SB), Y4, Y3
+	VMOVUPS      all39506967<>+0(SB), Y5
+	VFMADD213PS  all3ab743ce<>+0(SB), Y3, Y5
+	VFMADD213PS  all3c088908<>+0(SB), Y3, Y5
+	VFMADD213PS  all3d2aa9c1<>+0(SB), Y3, Y5
+	VFMADD213PS  all3e2aaaaa<>+0(SB), Y3, Y5
+	VFMADD213PS  all3f000000<>+0(SB), Y3, Y5
+	VFMADD213PS  all3f800000<>+0(SB), Y3, Y5
+	VFMADD213PS  all3f800000<>+0(SB), Y3, Y5
+	VCVTPS2DQ    Y4, Y4
+	VPSRAD       $0x01, Y4, Y3
+	VPSUBD       Y3, Y4, Y4
+	VPADDD       all0000007f<>+0(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y3, Y5, Y5
+	VPADDD       all0000007f<>+0(SB), Y4, Y4
+	VPSLLD       $0x17, Y4, Y4
+	VMULPS       Y4, Y5, Y5
+	VMOVAPS      Y5, Y3
+	VADDPS       Y3, Y2, Y2
+	ADDQ         $+16, DX
+	JMP          vectors495
+
+done496:
+	SUBQ $-8, CX
+
+vectors497:
+	CMPQ         DX, CX
+	JG           done498
+	VMOVUPS      (AX)(DX*4), Y3
+	VSUBPS       Y0, Y3, Y3
+	VMOVUPS      allc2d20000<>+0(SB), Y4
+	VMAXPS       Y3, Y4, Y3
+	VMOVUPS      all42b20000<>+0(SB), Y4
+	VMINPS       Y3, Y4, Y3
+	VMULPS       all3fb8aa3b<>+0(SB), Y3, Y4
+	VROUNDPS     $0x08, Y4, Y4
+	VFNMADD231PS all3f318000<>+0(SB), Y4, Y3
+	VFNMADD231PS allb95e8083<>+0(SB), Y4, Y3
+	VMOVUPS      all39506967<>+0(SB), Y5
+	VFMADD213PS  all3ab743ce<>+0(SB), Y3, Y5
+	VFMADD213PS  all3c088908<>+0(SB), Y3, Y5
+	VFMADD213PS  all3d2aa9c1<>+0(SB), Y3, Y5
+	VFMADD213PS  all3e2aaaaa<>+0(SB), Y3, Y5
+	VFMADD213PS  all3f000000<>+0(SB), Y3, Y5
+	VFMADD213PS  all3f800000<>+0(SB), Y3, Y5
+	VFMADD213PS  all3f800000<>+0(SB), Y3, Y5
+	VCVTPS2DQ    Y4, Y4
+	VPSRAD       $0x01, Y4, Y3
+	VPSUBD       Y3, Y4, Y4
+	VPADDD       all0000007f<>+0(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y3, Y5, Y5
+	VPADDD       all0000007f<>+0(SB), Y4, Y4
+	VPSLLD       $0x17, Y4, Y4
+	VMULPS       Y4, Y5, Y5
+	VMOVAPS      Y5, Y3
+	VADDPS       Y3, Y1, Y1
+	ADDQ         $+8, DX
+	JMP          vectors497
+
+done498:
+	ADDQ         $+8, CX
+	SUBQ         DX, CX
+	JE           none499
+	LEAQ         masks<>+0(SB), BX
+	MOVQ         $0x00000008, SI
+	SUBQ         CX, SI
+	VMOVUPS      (BX)(SI*4), Y3
+	VMASKMOVPS   (AX)(DX*4), Y3, Y4
+	VSUBPS       Y0, Y4, Y4
+	VMOVUPS      allc2d20000<>+0(SB), Y0
+	VMAXPS       Y4, Y0, Y4
+	VMOVUPS      all42b20000<>+0(SB), Y0
+	VMINPS       Y4, Y0, Y4
+	VMULPS       all3fb8aa3b<>+0(SB), Y4, Y0
+	VROUNDPS     $0x08, Y0, Y0
+	VFNMADD231PS all3f318000<>+0(SB), Y0, Y4
+	VFNMADD231PS allb95e8083<>+0(SB), Y0, Y4
+	VMOVUPS      all39506967<>+0(SB), Y5
+	VFMADD213PS  all3ab743ce<>+0(SB), Y4, Y5
+	VFMADD213PS  all3c088908<>+0(SB), Y4, Y5
+	VFMADD213PS  all3d2aa9c1<>+0(SB), Y4, Y5
+	VFMADD213PS  all3e2aaaaa<>+0(SB), Y4, Y5
+	VFMADD213PS  all3f000000<>+0(SB), Y4, Y5
+	VFMADD213PS  all3f800000<>+0(SB), Y4, Y5
+	VFMADD213PS  all3f800000<>+0(SB), Y4, Y5
+	VCVTPS2DQ    Y0, Y0
+	VPSRAD       $0x01, Y0, Y4
+	VPSUBD       Y4, Y0, Y0
+	VPADDD       all0000007f<>+0(SB), Y4, Y4
+	VPSLLD       $0x17, Y4, Y4
+	VMULPS       Y4, Y5, Y5
+	VPADDD       all0000007f<>+0(SB), Y0, Y0
+	VPSLLD       $0x17, Y0, Y0
+	VMULPS       Y0, Y5, Y5
+	VMOVAPS      Y5, Y4
+	VANDPS       Y3, Y4, Y4
+	VADDPS       Y4, Y1, Y1
+
+none499:
+	VADDPS       Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X0
+	VADDPS       X0, X1, X1
+	VPERMILPS    $0x4e, X1, X0
+	VADDPS       X0, X1, X1
+	VPERMILPS    $0xb1, X1, X0
+	VADDPS       X0, X1, X1
+	VMOVSS       X1, ret+24(FP)
 	VZEROUPPER
 	RET
 
@@ -11126,9 +13153,9 @@ TEXT ·mulDiffAVX2(SB), NOSPLIT, $0-40
 	XORQ         SI, SI
 	SUBQ         $+32, BX
 
-vectors408:
+vectors500:
 	CMPQ    SI, BX
-	JG      done409
+	JG      done501
 	VMOVUPS (DX)(SI*4), Y1
 	VSUBPS  Y0, Y1, Y1
 	VMOVUPS (CX)(SI*4), Y2
@@ -11150,26 +13177,26 @@ vectors408:
 	VMULPS  Y2, Y1, Y1
 	VMOVUPS Y1, 96(AX)(SI*4)
 	ADDQ    $+32, SI
-	JMP     vectors408
+	JMP     vectors500
 
-done409:
+done501:
 	SUBQ $-24, BX
 
-vectors410:
+vectors502:
 	CMPQ    SI, BX
-	JG      done411
+	JG      done503
 	VMOVUPS (DX)(SI*4), Y1
 	VSUBPS  Y0, Y1, Y1
 	VMOVUPS (CX)(SI*4), Y2
 	VMULPS  Y2, Y1, Y1
 	VMOVUPS Y1, (AX)(SI*4)
 	ADDQ    $+8, SI
-	JMP     vectors410
+	JMP     vectors502
 
-done411:
+done503:
 	ADDQ       $+8, BX
 	SUBQ       SI, BX
-	JE         none412
+	JE         none504
 	LEAQ       masks<>+0(SB), DI
 	MOVQ       $0x00000008, R8
 	SUBQ       BX, R8
@@ -11180,7 +13207,7 @@ done411:
 	VMULPS     Y0, Y2, Y2
 	VMASKMOVPS Y2, Y1, (AX)(SI*4)
 
-none412:
+none504:
 	VZEROUPPER
 	RET
 
@@ -11197,9 +13224,9 @@ TEXT ·normalizeAVX2(SB), NOSPLIT, $0-48
 	XORQ         DI, DI
 	SUBQ         $+16, SI
 
-vectors413:
+vectors505:
 	CMPQ        DI, SI
-	JG          done414
+	JG          done506
 	VMOVUPS     (CX)(DI*4), Y2
 	VSUBPS      Y0, Y2, Y2
 	VMULPS      Y1, Y2, Y2
@@ -11215,14 +13242,14 @@ vectors413:
 	VFMADD213PS Y3, Y4, Y2
 	VMOVUPS     Y2, 32(AX)(DI*4)
 	ADDQ        $+16, DI
-	JMP         vectors413
+	JMP         vectors505
 
-done414:
+done506:
 	SUBQ $-8, SI
 
-vectors415:
+vectors507:
 	CMPQ        DI, SI
-	JG          done416
+	JG          done508
 	VMOVUPS     (CX)(DI*4), Y2
 	VSUBPS      Y0, Y2, Y2
 	VMULPS      Y1, Y2, Y2
@@ -11231,12 +13258,12 @@ vectors415:
 	VFMADD213PS Y3, Y4, Y2
 	VMOVUPS     Y2, (AX)(DI*4)
 	ADDQ        $+8, DI
-	JMP         vectors415
+	JMP         vectors507
 
-done416:
+done508:
 	ADDQ        $+8, SI
 	SUBQ        DI, SI
-	JE          none417
+	JE          none509
 	LEAQ        masks<>+0(SB), R8
 	MOVQ        $0x00000008, R9
 	SUBQ        SI, R9
@@ -11249,7 +13276,152 @@ done416:
 	VFMADD213PS Y0, Y1, Y3
 	VMASKMOVPS  Y3, Y2, (AX)(DI*4)
 
-none417:
+none509:
+	VZEROUPPER
+	RET
+
+// func standardiseAVX2(dst *float32, x *float32, mean float32, rstd float32, n int)
+// Requires: AVX
+TEXT ·standardiseAVX2(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	VBROADCASTSS mean+16(FP), Y0
+	VBROADCASTSS rstd+20(FP), Y1
+	MOVQ         n+24(FP), DX
+	XORQ         BX, BX
+	SUBQ         $+32, DX
+
+vectors510:
+	CMPQ    BX, DX
+	JG      done511
+	VMOVUPS (CX)(BX*4), Y2
+	VSUBPS  Y0, Y2, Y2
+	VMULPS  Y1, Y2, Y2
+	VMOVUPS Y2, (AX)(BX*4)
+	VMOVUPS 32(CX)(BX*4), Y2
+	VSUBPS  Y0, Y2, Y2
+	VMULPS  Y1, Y2, Y2
+	VMOVUPS Y2, 32(AX)(BX*4)
+	VMOVUPS 64(CX)(BX*4), Y2
+	VSUBPS  Y0, Y2, Y2
+	VMULPS  Y1, Y2, Y2
+	VMOVUPS Y2, 64(AX)(BX*4)
+	VMOVUPS 96(CX)(BX*4), Y2
+	VSUBPS  Y0, Y2, Y2
+	VMULPS  Y1, Y2, Y2
+	VMOVUPS Y2, 96(AX)(BX*4)
+	ADDQ    $+32, BX
+	JMP     vectors510
+
+done511:
+	SUBQ $-24, DX
+
+vectors512:
+	CMPQ    BX, DX
+	JG      done513
+	VMOVUPS (CX)(BX*4), Y2
+	VSUBPS  Y0, Y2, Y2
+	VMULPS  Y1, Y2, Y2
+	VMOVUPS Y2, (AX)(BX*4)
+	ADDQ    $+8, BX
+	JMP     vectors512
+
+done513:
+	ADDQ       $+8, DX
+	SUBQ       BX, DX
+	JE         none514
+	LEAQ       masks<>+0(SB), SI
+	MOVQ       $0x00000008, DI
+	SUBQ       DX, DI
+	VMOVUPS    (SI)(DI*4), Y2
+	VMASKMOVPS (CX)(BX*4), Y2, Y3
+	VSUBPS     Y0, Y3, Y3
+	VMULPS     Y1, Y3, Y3
+	VMASKMOVPS Y3, Y2, (AX)(BX*4)
+
+none514:
+	VZEROUPPER
+	RET
+
+// func addStandardisedAVX2(dst *float32, x *float32, dy *float32, mean float32, rstd float32, n int)
+// Requires: AVX, FMA3
+TEXT ·addStandardisedAVX2(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         dy+16(FP), DX
+	VBROADCASTSS mean+24(FP), Y0
+	VBROADCASTSS rstd+28(FP), Y1
+	MOVQ         n+32(FP), BX
+	XORQ         SI, SI
+	SUBQ         $+32, BX
+
+vectors515:
+	CMPQ        SI, BX
+	JG          done516
+	VMOVUPS     (CX)(SI*4), Y2
+	VMOVUPS     (AX)(SI*4), Y3
+	VSUBPS      Y0, Y2, Y2
+	VMULPS      Y1, Y2, Y2
+	VMOVUPS     (DX)(SI*4), Y4
+	VFMADD231PS Y4, Y2, Y3
+	VMOVUPS     Y3, (AX)(SI*4)
+	VMOVUPS     32(CX)(SI*4), Y2
+	VMOVUPS     32(AX)(SI*4), Y3
+	VSUBPS      Y0, Y2, Y2
+	VMULPS      Y1, Y2, Y2
+	VMOVUPS     32(DX)(SI*4), Y4
+	VFMADD231PS Y4, Y2, Y3
+	VMOVUPS     Y3, 32(AX)(SI*4)
+	VMOVUPS     64(CX)(SI*4), Y2
+	VMOVUPS     64(AX)(SI*4), Y3
+	VSUBPS      Y0, Y2, Y2
+	VMULPS      Y1, Y2, Y2
+	VMOVUPS     64(DX)(SI*4), Y4
+	VFMADD231PS Y4, Y2, Y3
+	VMOVUPS     Y3, 64(AX)(SI*4)
+	VMOVUPS     96(CX)(SI*4), Y2
+	VMOVUPS     96(AX)(SI*4), Y3
+	VSUBPS      Y0, Y2, Y2
+	VMULPS      Y1, Y2, Y2
+	VMOVUPS     96(DX)(SI*4), Y4
+	VFMADD231PS Y4, Y2, Y3
+	VMOVUPS     Y3, 96(AX)(SI*4)
+	ADDQ        $+32, SI
+	JMP         vectors515
+
+done516:
+	SUBQ $-24, BX
+
+vectors517:
+	CMPQ        SI, BX
+	JG          done518
+	VMOVUPS     (CX)(SI*4), Y2
+	VMOVUPS     (AX)(SI*4), Y3
+	VSUBPS      Y0, Y2, Y2
+	VMULPS      Y1, Y2, Y2
+	VMOVUPS     (DX)(SI*4), Y4
+	VFMADD231PS Y4, Y2, Y3
+	VMOVUPS     Y3, (AX)(SI*4)
+	ADDQ        $+8, SI
+	JMP         vectors517
+
+done518:
+	ADDQ        $+8, BX
+	SUBQ        SI, BX
+	JE          none519
+	LEAQ        masks<>+0(SB), DI
+	MOVQ        $0x00000008, R8
+	SUBQ        BX, R8
+	VMOVUPS     (DI)(R8*4), Y2
+	VMASKMOVPS  (CX)(SI*4), Y2, Y3
+	VMASKMOVPS  (AX)(SI*4), Y2, Y4
+	VSUBPS      Y0, Y3, Y3
+	VMULPS      Y1, Y3, Y3
+	VMASKMOVPS  (DX)(SI*4), Y2, Y0
+	VFMADD231PS Y0, Y3, Y4
+	VMASKMOVPS  Y4, Y2, (AX)(SI*4)
+
+none519:
 	VZEROUPPER
 	RET
 
@@ -11268,9 +13440,9 @@ TEXT ·normSumsAVX2(SB), NOSPLIT, $0-48
 	XORQ         SI, SI
 	SUBQ         $+16, BX
 
-vectors418:
+vectors520:
 	CMPQ        SI, BX
-	JG          done419
+	JG          done521
 	VMOVUPS     (CX)(SI*4), Y5
 	VMOVUPS     (AX)(SI*4), Y6
 	VMOVUPS     (DX)(SI*4), Y7
@@ -11286,14 +13458,14 @@ vectors418:
 	VSUBPS      Y0, Y6, Y6
 	VFMADD231PS Y6, Y5, Y4
 	ADDQ        $+16, SI
-	JMP         vectors418
+	JMP         vectors520
 
-done419:
+done521:
 	SUBQ $-8, BX
 
-vectors420:
+vectors522:
 	CMPQ        SI, BX
-	JG          done421
+	JG          done523
 	VMOVUPS     (CX)(SI*4), Y5
 	VMOVUPS     (AX)(SI*4), Y6
 	VMOVUPS     (DX)(SI*4), Y7
@@ -11302,12 +13474,12 @@ vectors420:
 	VSUBPS      Y0, Y6, Y6
 	VFMADD231PS Y6, Y5, Y3
 	ADDQ        $+8, SI
-	JMP         vectors420
+	JMP         vectors522
 
-done421:
+done523:
 	ADDQ        $+8, BX
 	SUBQ        SI, BX
-	JE          none422
+	JE          none524
 	LEAQ        masks<>+0(SB), DI
 	MOVQ        $0x00000008, R8
 	SUBQ        BX, R8
@@ -11320,7 +13492,7 @@ done421:
 	VSUBPS      Y0, Y7, Y7
 	VFMADD231PS Y7, Y6, Y3
 
-none422:
+none524:
 	VADDPS       Y2, Y1, Y1
 	VEXTRACTF128 $0x01, Y1, X0
 	VADDPS       X0, X1, X1
@@ -11355,9 +13527,9 @@ TEXT ·normGradAVX2(SB), NOSPLIT, $0-56
 	XORQ         DI, DI
 	SUBQ         $+16, SI
 
-vectors423:
+vectors525:
 	CMPQ         DI, SI
-	JG           done424
+	JG           done526
 	VMOVUPS      (DX)(DI*4), Y4
 	VMOVUPS      (CX)(DI*4), Y5
 	VMOVUPS      (BX)(DI*4), Y6
@@ -11375,14 +13547,14 @@ vectors423:
 	VFNMADD231PS Y2, Y5, Y4
 	VMOVUPS      Y4, 32(AX)(DI*4)
 	ADDQ         $+16, DI
-	JMP          vectors423
+	JMP          vectors525
 
-done424:
+done526:
 	SUBQ $-8, SI
 
-vectors425:
+vectors527:
 	CMPQ         DI, SI
-	JG           done426
+	JG           done528
 	VMOVUPS      (DX)(DI*4), Y4
 	VMOVUPS      (CX)(DI*4), Y5
 	VMOVUPS      (BX)(DI*4), Y6
@@ -11392,12 +13564,12 @@ vectors425:
 	VFNMADD231PS Y2, Y5, Y4
 	VMOVUPS      Y4, (AX)(DI*4)
 	ADDQ         $+8, DI
-	JMP          vectors425
+	JMP          vectors527
 
-done426:
+done528:
 	ADDQ         $+8, SI
 	SUBQ         DI, SI
-	JE           none427
+	JE           none529
 	LEAQ         masks<>+0(SB), R8
 	MOVQ         $0x00000008, R9
 	SUBQ         SI, R9
@@ -11411,7 +13583,7 @@ done426:
 	VFNMADD231PS Y2, Y6, Y5
 	VMASKMOVPS   Y5, Y4, (AX)(DI*4)
 
-none427:
+none529:
 	VZEROUPPER
 	RET
 
@@ -11430,7 +13602,7 @@ TEXT ·transpose8(SB), NOSPLIT, $0-40
 	LEAQ (DX)(BX*4), R8
 	LEAQ (DI)(BX*4), R9
 
-block428:
+block530:
 	VMOVUPS     (DX), X0
 	VINSERTF128 $0x01, (R8), Y0, Y0
 	VMOVUPS     (DX)(BX*1), X1
@@ -11484,6 +13656,6 @@ block428:
 	ADDQ        $0x20, R8
 	ADDQ        $0x20, R9
 	SUBQ        $0x08, SI
-	JG          block428
+	JG          block530
 	VZEROUPPER
 	RET

@@ -78,6 +78,30 @@ func Scale[T Float](dst []T, s T, x []T) {
 	}
 }
 
+// Affine sets dst = a*x + b.
+func Affine[T Float](dst []T, a T, x []T, b T) {
+	x = x[:len(dst)]
+	if k := kernelsFor[T](len(dst)); k != nil {
+		k.affine(ptr(dst), float32(a), ptr(x), float32(b), len(dst))
+		return
+	}
+	for i := range dst {
+		dst[i] = a*x[i] + b
+	}
+}
+
+// Sqrt sets dst to the square roots of x.
+func Sqrt[T Float](dst, x []T) {
+	x = x[:len(dst)]
+	if k := kernelsFor[T](len(dst)); k != nil {
+		k.sqrt(ptr(dst), ptr(x), len(dst))
+		return
+	}
+	for i, v := range x {
+		dst[i] = T(math.Sqrt(float64(v)))
+	}
+}
+
 // Dot returns the sum of a*b, over the length of a.
 func Dot[T Float](a, b []T) T {
 	b = b[:len(a)]

@@ -25,7 +25,7 @@ func near[T Float](x T, want, tolerance float64) bool {
 	return math.Abs(float64(x)-want) <= tolerance*max(1, math.Abs(want))
 }
 
-func normal[T Float](r *rand.Rand, n int, scale float64) []T {
+func gaussian[T Float](r *rand.Rand, n int, scale float64) []T {
 	x := make([]T, n)
 	for i := range x {
 		x[i] = T(scale * r.NormFloat64())
@@ -58,6 +58,7 @@ func TestElementwise(t *testing.T) {
 
 func testElementwise[T Float](t *testing.T, tolerance float64) {
 	quick := func(x float64) float64 { return x / (1 + math.Exp(-1.702*x)) }
+	normal := func(x float64) float64 { return .5 * math.Erfc(-x/math.Sqrt2) }
 	slope := func(x float64) float64 {
 		s := 1 / (1 + math.Exp(-1.702*x))
 		return s + 1.702*x*s*(1-s)
@@ -73,12 +74,20 @@ func testElementwise[T Float](t *testing.T, tolerance float64) {
 		{"Mul", Mul[T], func(a, b float64) float64 { return a * b }, 1},
 		{"Scale", func(dst, a, _ []T) { Scale(dst, 1.25, a) }, func(a, _ float64) float64 { return 1.25 * a }, 1},
 		{"Exp", func(dst, a, _ []T) { Exp(dst, a) }, func(a, _ float64) float64 { return math.Exp(a) }, 3},
+		{"Affine", func(dst, a, _ []T) { Affine(dst, 1.25, a, -3) }, func(a, _ float64) float64 { return 1.25*a - 3 }, 2},
+		{"Sqrt", func(dst, a, _ []T) { Mul(dst, a, a); Sqrt(dst, dst) }, func(a, _ float64) float64 { return math.Abs(a) }, 2},
+		{"Sigmoid", func(dst, a, _ []T) { Sigmoid(dst, a) }, func(a, _ float64) float64 { return 1 / (1 + math.Exp(-a)) }, 1},
+		{"GELU", func(dst, a, _ []T) { GELU(dst, a) }, func(a, _ float64) float64 { return a * normal(a) }, 2},
+		{"GELUGrad", GELUGrad[T], func(a, b float64) float64 { return b * (normal(a) + a*math.Exp(-a*a/2)/math.Sqrt(2*math.Pi)) }, 3},
+		{"Moment", func(dst, a, b []T) { Moment(dst, a, b, .9, .1) }, func(a, b float64) float64 { return float64(T(.9))*a + float64(T(.1))*b }, 1},
+		{"SquareMoment", func(dst, a, b []T) { SquareMoment(dst, a, b, .9, .1) }, func(a, b float64) float64 { return float64(T(.9))*a + float64(T(.1))*b*b }, 2},
+		{"StandardiseRow", func(dst, a, _ []T) { StandardiseRow(dst, a, .5, 2) }, func(a, _ float64) float64 { return (a - .5) * 2 }, 2},
 		{"QuickGELU", func(dst, a, _ []T) { QuickGELU(dst, a) }, func(a, _ float64) float64 { return quick(a) }, 3},
 		{"QuickGELUGrad", QuickGELUGrad[T], func(a, b float64) float64 { return b * slope(a) }, 10},
 	} {
 		r := rand.New(rand.NewPCG(1, 2))
 		lengths(func(n int) {
-			a, b, dst := normal[T](r, n, 4), normal[T](r, n, 1), guarded[T](n)
+			a, b, dst := gaussian[T](r, n, 4), gaussian[T](r, n, 1), guarded[T](n)
 			f.run(dst, a, b)
 			checkGuard(t, dst)
 			for i := range dst {
@@ -91,15 +100,15 @@ func testElementwise[T Float](t *testing.T, tolerance float64) {
 				if f.run(alias, x, y); !slices.Equal(alias, dst) {
 					t.Fatalf("%s over its own operand differs (n=%d)", f.name, n)
 				}
-				copy(a, normal[T](r, n, 4)) // for the second operand: afresh
+				copy(a, gaussian[T](r, n, 4)) // for the second operand: afresh
 				f.run(dst, a, b)
 			}
 		})
 	}
 	r := rand.New(rand.NewPCG(3, 4))
 	lengths(func(n int) {
-		dst, x := guarded[T](n), normal[T](r, n, 1)
-		was := normal[T](r, n, 1)
+		dst, x := guarded[T](n), gaussian[T](r, n, 1)
+		was := gaussian[T](r, n, 1)
 		copy(dst, was)
 		AddScaled(dst, -.75, x)
 		checkGuard(t, dst)
@@ -170,7 +179,7 @@ func TestReductions(t *testing.T) {
 func testReductions[T Float](t *testing.T, tolerance float64) {
 	r := rand.New(rand.NewPCG(5, 6))
 	lengths(func(n int) {
-		a, b := normal[T](r, n, 1), normal[T](r, n, 1)
+		a, b := gaussian[T](r, n, 1), gaussian[T](r, n, 1)
 		var dot, sum float64
 		least := math.Inf(-1)
 		for i := range a {

@@ -28,6 +28,8 @@ func main() {
 			}
 		}
 		s.elementwise()
+		s.activations()
+		s.optimisers()
 		s.reductions()
 		s.softmax()
 		s.layerNorm()
@@ -198,6 +200,26 @@ func (s isa) clear(v reg.VecVirtual, k *mask) {
 		VMOVAPS_Z(v, k.k, v)
 	default:
 		VANDPS(k.v, v, v)
+	}
+}
+
+// and sets dst = x & y.
+func (s isa) and(x, y Op, dst reg.VecVirtual) {
+	if s.wide {
+		VPANDD(x, y, dst)
+	} else {
+		VANDPS(x, y, dst)
+	}
+}
+
+// choose sets dst = y in the lanes in which x is negative.
+func (s isa) choose(x, y, dst reg.VecVirtual) {
+	if s.wide {
+		k := K()
+		VPMOVD2M(x, k)
+		VMOVAPS(y, k, dst)
+	} else {
+		VBLENDVPS(x, y, dst, dst)
 	}
 }
 

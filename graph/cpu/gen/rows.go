@@ -103,6 +103,22 @@ func (s isa) softmax() {
 	result(acc[0], 0)
 	ret()
 
+	// The sum of exp(x - shift).
+	s.text("sumExp", "func(x *float32, shift float32, n int) float32")
+	x, shift = pointer("x"), s.scalar("shift")
+	e = s.exponential()
+	acc = s.zeros(2)
+	s.loop(pointer("n"), 2, func(i at) {
+		v := i.load(x)
+		VSUBPS(shift, v, v)
+		e.of(v)
+		s.clear(v, i.k)
+		VADDPS(v, acc[i.u], acc[i.u])
+	})
+	s.reduce(acc, VADDPS)
+	result(acc[0], 0)
+	ret()
+
 	// dst = y (dy - d).
 	s.text("mulDiff", "func(dst, y, dy *float32, d float32, n int)")
 	dst, y, dy, d := pointer("dst"), pointer("y"), pointer("dy"), s.scalar("d")
@@ -130,10 +146,36 @@ func (s isa) layerNorm() {
 	})
 	ret()
 
+	// dst = (x - mean) rstd.
+	s.text("standardise", "func(dst, x *float32, mean, rstd float32, n int)")
+	dst, x = pointer("dst"), pointer("x")
+	mean, rstd = s.scalar("mean"), s.scalar("rstd")
+	s.loop(pointer("n"), 4, func(i at) {
+		v := i.load(x)
+		VSUBPS(mean, v, v)
+		VMULPS(rstd, v, v)
+		i.store(v, dst)
+	})
+	ret()
+
+	// dst = dst + dy (x - mean) rstd.
+	s.text("addStandardised", "func(dst, x, dy *float32, mean, rstd float32, n int)")
+	dst, x = pointer("dst"), pointer("x")
+	dy := pointer("dy")
+	mean, rstd = s.scalar("mean"), s.scalar("rstd")
+	s.loop(pointer("n"), 4, func(i at) {
+		v, d := i.load(x), i.load(dst)
+		VSUBPS(mean, v, v)
+		VMULPS(rstd, v, v)
+		VFMADD231PS(i.load(dy), v, d)
+		i.store(d, dst)
+	})
+	ret()
+
 	// The sums of g = gamma dy and of g (x - mean).
 	s.text("normSums", "func(x, gamma, dy *float32, mean float32, n int) (sum, product float32)")
 	x, gamma = pointer("x"), pointer("gamma")
-	dy := pointer("dy")
+	dy = pointer("dy")
 	mean = s.scalar("mean")
 	sg, sgx := s.zeros(2), s.zeros(2)
 	s.loop(pointer("n"), 2, func(i at) {
