@@ -116,7 +116,7 @@ func (l *Lab) classes(ctx context.Context, c Config, names []string) (methods.Cl
 // hold makes a cell's data set the one at hand: its test images encoded, unless
 // they were already. say is told the share of the work that is done.
 func (l *Lab) hold(ctx context.Context, c Config, say func(phase string, share float64)) error {
-	key := fmt.Sprintf("%s %+v %+v", c.Dataset[0], c.Data, c.Spotlight)
+	key := fmt.Sprintf("%s %+v %s %s", c.Dataset[0], c.Data, c.Spotlight.FeatureKey(), c.Cache)
 	if key == l.key {
 		return nil
 	}

@@ -56,6 +56,9 @@ type Config struct {
 	// (their contributions count double in g, the others' not at all) or
 	// "tokens" (the kept tokens themselves are classified).
 	Read string `yaml:"read"`
+	// Strength is the bias that a kept token of even weight starts with in the
+	// re-read, on the attention's logits.
+	Strength float64 `yaml:"strength"`
 	// RereadBlocks is R; 0 is four fifths of the depth, at most 4.
 	RereadBlocks int `yaml:"reread_blocks"`
 
@@ -64,6 +67,11 @@ type Config struct {
 	IRM   bool   `yaml:"irm"`
 	TRM   string `yaml:"trm"`
 	Heads int    `yaml:"heads"`
+
+	// Beta is the share of the reading in the prediction that training starts from,
+	// TextStep that of the class's reading in its text (a).
+	Beta     float64 `yaml:"beta"`
+	TextStep float64 `yaml:"text_step"`
 
 	// Candidates above 1 is the class-wise mode: so many of the likeliest classes
 	// each have their own activation and reading.
@@ -91,9 +99,15 @@ func Default() Config {
 		Tokens:  "contribution", SampleWise: true, SemanticWise: true, Contrast: true, Smooth: 1,
 		Select: "score", Window: -1, Keep: 5, Level1: 3,
 		Bank: "class", Prototypes: 5, Momentum: .8, ReadingMomentum: .95,
-		Read: "reread", IRM: true, TRM: "scalars", Heads: 8, Candidates: 1, Balance: 50,
+		Read: "reread", Strength: 3, Beta: .5, TextStep: .3, IRM: true, TRM: "scalars", Heads: 8, Candidates: 1, Balance: 50,
 		Release: release.Default(),
 	}
+}
+
+// FeatureKey is equal for configurations that read the same features of the
+// frozen encoder.
+func (c Config) FeatureKey() string {
+	return fmt.Sprint(c.Variant, c.Tokens, c.Blocks, c.Read, c.RereadBlocks)
 }
 
 // Validate reports the first setting that cannot work, by its key.
@@ -137,6 +151,10 @@ func (c Config) Validate() error {
 		return fmt.Errorf("spotlight.reading_momentum: %g, want 0 <= reading_momentum < 1", c.ReadingMomentum)
 	case c.Heads < 1:
 		return fmt.Errorf("spotlight.heads: %d, want at least 1", c.Heads)
+	case c.Strength < 0:
+		return fmt.Errorf("spotlight.strength: %g, want 0 or above", c.Strength)
+	case c.Beta <= 0 || c.Beta >= 1:
+		return fmt.Errorf("spotlight.beta: %g, want above 0 and below 1", c.Beta)
 	case c.Candidates < 1:
 		return fmt.Errorf("spotlight.candidates: %d, want at least 1", c.Candidates)
 	case c.Candidates > 1 && (c.Read != "reread" || c.Select != "score" || c.LocalLoss):

@@ -44,7 +44,7 @@ func New(s *graph.Scope, c Config, e *vit.Encoder, tau float64, prototypes graph
 	if c.SampleWise && c.SemanticWise {
 		m.theta = v("theta", 0)
 	}
-	m.rho, m.omega, m.phi = v("rho", 0, m.Keep), v("omega", 0, len(m.levels())), v("phi", 0)
+	m.rho, m.omega, m.phi = v("rho", 0, m.Keep), v("omega", 0, len(m.levels())), v("phi", math.Log(c.Beta/(1-c.Beta)))
 	if c.IRM {
 		if d%c.Heads != 0 {
 			graph.Failf("spotlight.heads: %d do not divide the joint width %d", c.Heads, d)
@@ -57,7 +57,7 @@ func New(s *graph.Scope, c Config, e *vit.Encoder, tau float64, prototypes graph
 	}
 	switch m.TRM {
 	case "scalars":
-		m.a, m.b = v("a", .3), v("b", 0)
+		m.a, m.b = v("a", c.TextStep), v("b", 0)
 	case "linear":
 		m.textMap = v("text_map", 0, d, 2*d)
 	}

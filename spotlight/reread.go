@@ -8,10 +8,10 @@ import (
 )
 
 // bias turns the weights of the kept tokens [B, K] into a bias on the CLS
-// token's attention logits at every patch [B, N]: 3 exp(omega) K_level w where a
+// token's attention logits at every patch [B, N]: strength exp(omega) K_level w where a
 // token is kept, 0 elsewhere.
 func (m *Model) bias(weight, index *Node) *Node {
-	b := layers.Scale(layers.Mul(weight, m.strength()), 3)
+	b := layers.Scale(layers.Mul(weight, m.strength()), m.Strength)
 	return layers.Scatter(b, index, m.grid*m.grid)
 }
 
