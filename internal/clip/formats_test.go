@@ -196,3 +196,38 @@ func TestStrangers(t *testing.T) {
 		t.Errorf("text alone: %v", err)
 	}
 }
+
+// TestEnsemble compares with the mean worked out text by text.
+func TestEnsemble(t *testing.T) {
+	m := small(t).model(t)
+	z := NewZeroShot(m, cpu.NewPool(2))
+	templates, classes := []string{"a photo of a {}.", "a {}"}, make([]string, 20)
+	for i := range classes {
+		classes[i] = []string{"red_cup", "cup", "photo"}[i%3]
+	}
+	got, err := z.Ensemble(context.Background(), templates, classes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for c, class := range classes[:3] {
+		rows, err := z.Text(context.Background(), []string{"a photo of a " + strings.ReplaceAll(class, "_", " "), "a " + strings.ReplaceAll(class, "_", " ")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := rows.Row(0)
+		cpu.Add(want, want, rows.Row(1))
+		Unit(want)
+		for _, same := range []int{c, c + 3, c + 15} { // in another batch too
+			fixture.Near(t, class, graph.Floats(got.Row(same), 1, 4), graph.Floats(want, 1, 4), 1e-5)
+		}
+	}
+	if _, err := z.Ensemble(context.Background(), templates, []string{"cup", "a a a a a a a a a a"}); err == nil || !strings.Contains(err.Error(), `class "a a`) {
+		t.Errorf("a class that is too long: %v", err)
+	}
+	if _, err := z.Ensemble(context.Background(), nil, classes); err == nil {
+		t.Error("no templates gave features")
+	}
+	if got, err := m.Truncating().Tokens(strings.Repeat("cup ", 50)); err != nil || len(got) != m.Text.Context {
+		t.Errorf("truncated: %v, %v", got, err)
+	}
+}

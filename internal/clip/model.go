@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"spotlighter/graph"
+	"spotlighter/internal/prompts"
 	"spotlighter/internal/weights"
 	"spotlighter/layers"
 	"spotlighter/textenc"
@@ -149,6 +150,16 @@ func (c *Checkpoint) read() (*graph.Store, error) {
 // Prompt puts a class name after a prefix, as this model was trained to read.
 func (m *Model) Prompt(prefix, class string) string {
 	return prefix + " " + strings.ReplaceAll(class, "_", " ") + m.promptEnd
+}
+
+// Fill puts a class name into a template, in which {} stands for it, as this
+// model was trained to read.
+func (m *Model) Fill(template, class string) string {
+	text := prompts.Fill(template, class)
+	if rest, ok := strings.CutSuffix(text, "."); ok {
+		return rest + m.promptEnd
+	}
+	return text
 }
 
 // Truncating is the model with texts that are too long cut to its context, in

@@ -2,6 +2,8 @@ package clip
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"spotlighter/graph"
 	"spotlighter/graph/cpu"
@@ -101,4 +103,53 @@ func Nearest(feature []float32, texts graph.Tensor) int {
 		}
 	}
 	return at
+}
+
+// Ensemble encodes each class in every template, in which {} stands for it, and
+// returns the unit means of the unit features: [C, D] (Radford et al., arXiv
+// 2103.00020, section 3.1.4).
+func (z *ZeroShot) Ensemble(ctx context.Context, templates, classes []string) (graph.Tensor, error) {
+	if len(templates) == 0 {
+		return graph.Tensor{}, errors.New("no templates to read the classes in")
+	}
+	const batch = 32
+	enc := NewTextEncoder(z.model, z.pool, batch)
+	out := graph.NewTensor(graph.Float32, len(classes), z.model.Text.Embed)
+	var texts []string
+	first := 0 // of texts, among all pairs of a class and a template
+	flush := func() error {
+		features, err := enc.Encode(ctx, texts)
+		if err != nil {
+			return err
+		}
+		for i := range texts {
+			Unit(features.Row(i))
+			sum := out.Row((first + i) / len(templates))
+			cpu.Add(sum, sum, features.Row(i))
+		}
+		first, texts = first+len(texts), texts[:0]
+		return nil
+	}
+	for _, class := range classes {
+		for _, t := range templates {
+			text := z.model.Fill(t, class)
+			if _, err := z.model.Tokens(text); err != nil { // here the class is known
+				return graph.Tensor{}, fmt.Errorf("class %q: %w", class, err)
+			}
+			if texts = append(texts, text); len(texts) == batch {
+				if err := flush(); err != nil {
+					return graph.Tensor{}, err
+				}
+			}
+		}
+	}
+	if len(texts) > 0 {
+		if err := flush(); err != nil {
+			return graph.Tensor{}, err
+		}
+	}
+	for c := range classes {
+		Unit(out.Row(c))
+	}
+	return out, nil
 }
