@@ -23,6 +23,7 @@ type Config struct {
 	Hidden    int // width of the MLPs; 0 is 4*Width
 	Embed     int // D, the width of the space shared with the text
 	ExactGELU bool
+	Prune     Prune
 }
 
 // Grid is the number of patches along a side.
@@ -35,6 +36,7 @@ func (c Config) check() {
 	if c.PatchSize < 1 || c.ImageSize < 1 || c.ImageSize%max(c.PatchSize, 1) != 0 || c.Heads < 1 || c.Width%max(c.Heads, 1) != 0 || c.Layers < 1 || c.Embed < 1 {
 		graph.Failf("image encoder: sizes do not fit: %+v", c)
 	}
+	c.checkPrune()
 }
 
 // Encoder holds the nodes of the weights.
@@ -72,24 +74,36 @@ func New(s *graph.Scope, w layers.Weights, c Config) *Encoder {
 
 // Output holds the named intermediates of one pass.
 type Output struct {
-	// Tokens[l] [B, N+1, W] is what block l reads; Tokens[L] is what the last
-	// block wrote.
+	// Tokens[l] [B, Rows(l)+1, W] is what block l reads; Tokens[L] is what the
+	// last block wrote.
 	Tokens []*layers.Node
-	// QKV[l] [B, N+1, 3W] are block l's packed queries, keys and values.
+	// QKV[l] [B, Rows(l)+1, 3W] are block l's packed queries, keys and values.
 	QKV []*layers.Node
+	// Remain [B, N] is 1 where a patch outlives pruning and 0 elsewhere, Index
+	// [B, Kept] (Int) the places of those that do, in the order of the grid. Both
+	// are nil where nothing is dropped.
+	Remain, Index *layers.Node
 	// Feature [B, D] is the CLS token after ln_post and projection, not
 	// normalised.
 	Feature *layers.Node
 }
 
 // Forward encodes images [B, 3, S, S], normalised by CLIP's mean and deviation.
-func (e *Encoder) Forward(images *layers.Node) Output {
+// Patches are dropped by the CLS token's attention.
+func (e *Encoder) Forward(images *layers.Node) Output { return e.ForwardBy(images, e.ByAttention) }
+
+// ForwardBy is Forward with patches dropped by another score.
+func (e *Encoder) ForwardBy(images *layers.Node, score Score) Output {
 	x := e.stem(images)
 	o := Output{Tokens: []*layers.Node{x}}
-	for _, b := range e.Blocks {
+	for l, b := range e.Blocks {
 		var qkv *layers.Node
 		x, qkv = b.Forward(x, false)
-		o.Tokens, o.QKV = append(o.Tokens, x), append(o.QKV, qkv)
+		o.QKV = append(o.QKV, qkv)
+		if e.prunes() && l+1 == e.Prune.Block {
+			x = e.prune(&o, x, score(o, x))
+		}
+		o.Tokens = append(o.Tokens, x)
 	}
 	o.Feature = e.Head(layers.Reshape(layers.Slice(x, 1, 0, 1), layers.ShapeOf(x)[0], e.Width))
 	return o
@@ -127,18 +141,19 @@ func (e *Encoder) Project(x *layers.Node) *layers.Node {
 }
 
 // PatchTokens are the patches after the last block, ln_post and projection:
-// [B, N, D], not normalised.
+// [B, N, D], not normalised; zero where one was dropped.
 func (e *Encoder) PatchTokens(o Output) *layers.Node {
-	return e.Head(layers.Slice(o.Tokens[e.Layers], 1, 1, e.Patches()+1))
+	x := o.Tokens[e.Layers]
+	return e.OnGrid(o, e.Layers, e.Head(layers.Slice(x, 1, 1, layers.ShapeOf(x)[1])))
 }
 
-// ClassAttention is how block l's CLS token attends: [B, H, N+1] over all
+// ClassAttention is how block l's CLS token attends: [B, H, Rows(l)+1] over all
 // tokens, itself first; each row sums to 1.
 func (e *Encoder) ClassAttention(o Output, l int) *layers.Node {
 	qkv := o.QKV[l]
 	b, n := layers.ShapeOf(qkv)[0], layers.ShapeOf(qkv)[1]
 	q := layers.SplitHeads(layers.Slice(qkv, 1, 0, 1), 0, e.Heads) // [B, H, 1, d]
-	k := layers.SplitHeads(qkv, 1, e.Heads)                        // [B, H, N+1, d]
+	k := layers.SplitHeads(qkv, 1, e.Heads)                        // [B, H, Rows(l)+1, d]
 	scores := layers.Scale(layers.MatMul(q, k, false, true), 1/math.Sqrt(float64(e.Width/e.Heads)))
 	return layers.Reshape(layers.Softmax(scores), b, e.Heads, n)
 }
