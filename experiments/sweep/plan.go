@@ -54,11 +54,11 @@ type Run struct {
 
 // Name is what a trial is called in messages: its settings.
 func (p *Plan) Name(t *Trial) string {
-	var parts []string
+	var settings Point
 	for i, key := range p.Keys {
-		parts = append(parts, Setting{key, t.Values[i]}.String())
+		settings = append(settings, Setting{key, t.Values[i]})
 	}
-	return cmp.Or(strings.Join(parts, " "), "the configuration")
+	return cmp.Or(settings.String(), "the configuration")
 }
 
 // Checker refuses a cell that its configuration alone does not show to be
@@ -79,18 +79,22 @@ func New(s Space, o Options, check Checker) (*Plan, error) {
 	}
 	p := &Plan{Keys: s.Keys(), Metric: o.Metric, Strategy: o.Strategy, Eta: o.Halving.Eta}
 	l := layout{plan: p, space: s, options: o, check: check, seen: map[string]bool{}}
+	same := true // all points fail for one reason, which is not theirs
+	var first error
 	for _, point := range points {
 		cfg, err := l.load(point)
 		if err != nil {
-			p.Impossible = append(p.Impossible, err.Error())
+			first = cmp.Or(first, err)
+			same = same && err.Error() == first.Error()
+			p.Impossible = append(p.Impossible, fmt.Sprintf("%v: %v", point, err))
 			continue
 		}
 		l.cells = append(l.cells, located{point, cfg})
 	}
-	if len(l.cells) == 0 {
-		if len(p.Impossible) == 1 {
-			return nil, fmt.Errorf("%s", p.Impossible[0])
-		}
+	switch {
+	case len(l.cells) == 0 && same:
+		return nil, first
+	case len(l.cells) == 0:
 		return p, nil
 	}
 	if err := l.rungs(); err != nil {
@@ -100,10 +104,10 @@ func New(s Space, o Options, check Checker) (*Plan, error) {
 	for _, c := range l.cells {
 		l.add(c)
 	}
-	first := l.cells[0].cfg
-	p.Seeds = first.Seed
+	base := l.cells[0].cfg
+	p.Seeds = base.Seed
 	name := strings.TrimSuffix(filepath.Base(o.Config), filepath.Ext(o.Config))
-	p.Dir = filepath.Join(first.Out, fmt.Sprintf("sweep-%s-%s", name, p.hash()))
+	p.Dir = filepath.Join(base.Out, fmt.Sprintf("sweep-%s-%s", name, p.hash()))
 	return p, nil
 }
 

@@ -44,6 +44,14 @@ type Space struct {
 // Point is one place in the space: a setting for each key of each axis.
 type Point []Setting
 
+func (p Point) String() string {
+	var parts []string
+	for _, s := range p {
+		parts = append(parts, s.String())
+	}
+	return strings.Join(parts, " ")
+}
+
 // Overrides are the point's settings behind the space's fixed ones, for
 // experiments.Load.
 func (s Space) Overrides(p Point) []string {

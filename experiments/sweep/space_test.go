@@ -139,7 +139,7 @@ func parse(t *testing.T, args ...string) Space {
 
 func TestGridOrder(t *testing.T) {
 	points, err := parse(t, "a=1,2", "b=x,y").Points(Grid, 4, 1)
-	if err != nil || fmt.Sprint(points) != "[[a=1 b=x] [a=1 b=y] [a=2 b=x] [a=2 b=y]]" {
+	if err != nil || fmt.Sprint(points) != "[a=1 b=x a=1 b=y a=2 b=x a=2 b=y]" {
 		t.Errorf("%v %v", points, err)
 	}
 	for _, c := range []struct {

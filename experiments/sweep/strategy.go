@@ -85,7 +85,7 @@ func (s Space) random(n int, rng *rand.Rand) []Point {
 			shares[j] = rng.Float64()
 		}
 		p := s.at(shares)
-		if key := fmt.Sprint(p); !seen[key] {
+		if key := p.String(); !seen[key] {
 			seen[key] = true
 			points = append(points, p)
 		}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -102,8 +103,8 @@ func runSweep(ctx context.Context, f sweepFlags, args []string) error {
 	}
 	s := sweeper{plan: plan, launcher: launcher, quiet: f.quiet}
 	stopped := s.run(ctx)
-	if stopped != nil && s.done == 0 {
-		return stopped
+	if s.done == 0 && (stopped != nil || s.broken == 0) { // there is nothing to rank yet
+		return cmp.Or(stopped, s.verdict())
 	}
 	board := plan.Board(plan.Look)
 	if err := writeBoard(plan, board, f); err != nil {
