@@ -18,24 +18,34 @@ func (m *Model) bias(weight, index *Node) *Node {
 // Reread runs the CLS row alone through the last blocks again, over the keys
 // and values that the first pass kept of the patches, with a bias [B, M, N] on
 // its attention logits in every head and block: M readings of each image
-// [B, M, D], unit rows. A zero bias gives the first pass.
+// [B, M, D], unit rows. A zero bias gives the first pass. Blocks that the encoder
+// ran without the dropped patches have no logits for them, and one for the token
+// that they were fused into, which has no bias.
 func Reread(e *vit.Encoder, f Features, bias *Node) *Node {
 	s := shape(bias) // [B, M, N]
 	scale := 1 / math.Sqrt(float64(e.Width/e.Heads))
 	x := layers.Broadcast(layers.Reshape(f.Class, s[0], 1, e.Width), s[0], s[1], e.Width)
-	bias = layers.Reshape(bias, s[0], 1, s[1], s[2])
+	pruned := bias // [B, M, Kept+1]
+	if f.Remain != nil {
+		pruned = layers.Transpose(e.FromGrid(f.Remain, layers.Transpose(bias, 0, 2, 1)), 0, 2, 1)
+	}
 	for i, k := range f.Keys {
-		b := e.Blocks[e.Layers-len(f.Keys)+i]
+		l := e.Layers - len(f.Keys) + i
+		b, bias, rows := e.Blocks[l], bias, e.Rows(l)
+		if l >= e.Prune.Block {
+			bias = pruned
+		}
+		bias = layers.Reshape(bias, s[0], 1, s[1], rows)
 		qkv := b.QKV(x)                         // [B, M, 3W]
 		q := layers.SplitHeads(qkv, 0, e.Heads) // [B, H, M, d]
 		self, v := layers.SplitHeads(qkv, 1, e.Heads), layers.SplitHeads(qkv, 2, e.Heads)
 		own := layers.Reshape(layers.Sum(layers.Mul(q, self), 3), s[0], e.Heads, s[1], 1)
-		patches := layers.MatMul(q, k, false, true) // [B, H, M, N]
+		patches := layers.MatMul(q, k, false, true) // [B, H, M, Rows]
 		logits := layers.Concat(3, layers.Scale(own, scale), layers.Add(layers.Scale(patches, scale), bias))
-		a := layers.Softmax(logits) // [B, H, M, N+1]
+		a := layers.Softmax(logits) // [B, H, M, Rows+1]
 		mixed := layers.Add(
 			layers.Mul(layers.Slice(a, 3, 0, 1), v),
-			layers.MatMul(layers.Slice(a, 3, 1, s[2]+1), f.Values[i], false, false)) // [B, H, M, d]
+			layers.MatMul(layers.Slice(a, 3, 1, rows+1), f.Values[i], false, false)) // [B, H, M, d]
 		x = b.Finish(x, layers.JoinHeads(mixed))
 	}
 	return unit(e.Head(x))

@@ -1,6 +1,7 @@
 package spotlight
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -10,7 +11,8 @@ import (
 	"spotlighter/layers"
 )
 
-// retain returns which tokens are kept [B, K], by falling score.
+// retain returns which tokens are kept [B, K], by falling score. Of an image
+// whose encoder dropped patches they are among those that remain.
 func (m *Model) retain(score *Node, f Features) *Node {
 	switch m.Select {
 	case "cls-attention":
@@ -18,10 +20,16 @@ func (m *Model) retain(score *Node, f Features) *Node {
 	case "random":
 		score = graph.Apply(scramble{}, score)
 	}
-	return graph.Apply(keep{K: m.Keep, Window: m.Window, Grid: m.grid}, score)
+	in := []*Node{score}
+	if f.Remain != nil {
+		in = append(in, f.Remain)
+	}
+	return graph.Apply(keep{K: m.Keep, Window: m.Window, Grid: m.grid}, in...)
 }
 
-// keep takes the best tokens inside a window around the best one.
+// keep takes the best tokens inside a window around the best one. A second
+// operand [B', N], B a multiple of B', is 1 at the tokens that may be taken and 0
+// elsewhere; if the window has too few of them, the best of the others follow.
 type keep struct {
 	graph.NoGrad
 	K, Window, Grid int
@@ -33,6 +41,9 @@ func (o keep) Infer(in []graph.Type) (graph.Type, error) {
 	if len(s) != 2 || s[1] != o.Grid*o.Grid {
 		return graph.Type{}, fmt.Errorf("want scores [B, %d]", o.Grid*o.Grid)
 	}
+	if len(in) > 1 && (len(in[1].Shape) != 2 || in[1].Shape[1] != s[1] || s[0]%in[1].Shape[0] != 0) {
+		return graph.Type{}, fmt.Errorf("want which tokens remain as [B', %d], B' a divisor of %d", s[1], s[0])
+	}
 	if o.K > s[1] || o.Window > 0 && o.K > o.Window*o.Window {
 		return graph.Type{}, fmt.Errorf("%d tokens cannot be kept of %d, window %d", o.K, s[1], o.Window)
 	}
@@ -40,12 +51,17 @@ func (o keep) Infer(in []graph.Type) (graph.Type, error) {
 }
 func (o keep) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) error {
 	if in[0].Dtype == graph.Float64 {
-		return keepKernel(c, o, out.Int, in[0].F64)
+		return keepKernel[float64](c, o, out.Int, in)
 	}
-	return keepKernel(c, o, out.Int, in[0].F32)
+	return keepKernel[float32](c, o, out.Int, in)
 }
 
-func keepKernel[T cpu.Float](c *graph.Ctx, o keep, idx []int, score []T) error {
+func keepKernel[T cpu.Float](c *graph.Ctx, o keep, idx []int, in []graph.Tensor) error {
+	score, remain, share := graph.Data[T](in[0]), []T(nil), 1
+	if len(in) > 1 {
+		remain = graph.Data[T](in[1])
+		share = in[0].Shape[0] / in[1].Shape[0]
+	}
 	n := o.Grid * o.Grid
 	for i, v := range score {
 		if v != v {
@@ -55,21 +71,45 @@ func keepKernel[T cpu.Float](c *graph.Ctx, o keep, idx []int, score []T) error {
 	c.For(len(score)/n, 16, func(lo, hi int) {
 		all := make([]int, 0, n)
 		for b := lo; b < hi; b++ {
-			s := score[b*n : b*n+n]
-			all = o.around(all[:0], first(s))
-			slices.SortStableFunc(all, func(i, j int) int { // ties stay in order: the lower index first
-				switch {
-				case s[i] > s[j]:
-					return -1
-				case s[i] < s[j]:
-					return 1
-				}
-				return 0
-			})
+			var may []T
+			if remain != nil {
+				may = remain[b/share*n:][:n]
+			}
+			all = choose(o, all[:0], score[b*n:b*n+n], may)
 			copy(idx[b*o.K:(b+1)*o.K], all)
 		}
 	})
 	return nil
+}
+
+// choose lists the tokens of the window around the best one by falling score,
+// ties in order. Where not all may be taken (may is not nil) it lists those that
+// may, and if they are fewer than K then the others that may.
+func choose[T cpu.Float](o keep, all []int, s, may []T) []int {
+	falling := func(i, j int) int { return cmp.Compare(s[j], s[i]) }
+	if may == nil {
+		all = o.around(all, first(s))
+		slices.SortStableFunc(all, falling)
+		return all
+	}
+	barred := func(t int) bool { return may[t] == 0 }
+	peak := -1
+	for t, v := range s {
+		if !barred(t) && (peak < 0 || v > s[peak]) {
+			peak = t
+		}
+	}
+	all = slices.DeleteFunc(o.around(all, max(peak, 0)), barred)
+	slices.SortStableFunc(all, falling)
+	if inside := len(all); inside < o.K {
+		for t := range s {
+			if !barred(t) && !slices.Contains(all[:inside], t) {
+				all = append(all, t)
+			}
+		}
+		slices.SortStableFunc(all[inside:], falling)
+	}
+	return all
 }
 
 // around lists the tokens of the window around a peak, in order. Where the

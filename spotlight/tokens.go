@@ -10,13 +10,15 @@ import (
 )
 
 // Features are what the method needs of an image, computed once by the frozen
-// encoder.
+// encoder. Where the encoder drops patches, the tokens and the attention have
+// zeros for what a dropped patch would have given.
 type Features struct {
 	Image     *Node   // unit CLS feature g [B, D]
 	Tokens    *Node   // patch tokens c [B, N, D], magnitudes kept; all tokens [B, N+1, D] in variant release
 	Attention *Node   // CLS attention over the patches, mean of heads and blocks [B, N]
+	Remain    *Node   // 1 where a patch remains, 0 where it was dropped [B, N]; nil where none is
 	Class     *Node   // the CLS row that the re-read starts from [B, W]
-	Keys      []*Node // of the patches, a re-read block each [B, heads, N, W/heads]
+	Keys      []*Node // of the tokens beside CLS, a re-read block each [B, heads, Rows, W/heads]
 	Values    []*Node
 }
 
@@ -26,22 +28,22 @@ func Encode(c Config, e *vit.Encoder, o vit.Output) Features {
 		f := release.Encode(e, o)
 		return Features{Image: f.Image, Tokens: f.Tokens, Attention: f.Attention}
 	}
-	n := e.Patches()
-	f := Features{Image: layers.L2Normalize(o.Feature, 0)}
+	f := Features{Image: layers.L2Normalize(o.Feature, 0), Remain: o.Remain}
 	blocks := c.blocks(e.Layers)
 	switch c.Tokens {
 	case "contribution":
 		f.Tokens = contributions(e, o, blocks)
 	case "value":
 		last := e.Blocks[e.Layers-1]
-		v := layers.Slice(o.QKV[e.Layers-1], 1, 1, n+1)
-		v = layers.Slice(v, 2, 2*e.Width, 3*e.Width) // [B, N, W]
-		f.Tokens = unit(e.Head(layers.Linear(v, last.OutW, last.OutB)))
+		v := layers.Slice(besideClass(o.QKV[e.Layers-1]), 2, 2*e.Width, 3*e.Width) // [B, Rows, W]
+		f.Tokens = e.OnGrid(o, e.Layers-1, unit(e.Head(layers.Linear(v, last.OutW, last.OutB))))
 	default:
 		f.Tokens = unit(e.PatchTokens(o))
 	}
 	for _, l := range blocks {
-		a := layers.Mean(layers.Slice(e.ClassAttention(o, l-1), 2, 1, n+1), 1) // [B, N]
+		a := e.ClassAttention(o, l-1)
+		a = layers.Mean(layers.Slice(a, 2, 1, last(shape(a))), 1)
+		a = e.OnGrid(o, l-1, a) // [B, N]
 		if f.Attention == nil {
 			f.Attention = a
 		} else {
@@ -54,19 +56,25 @@ func Encode(c Config, e *vit.Encoder, o vit.Output) Features {
 		first := o.Tokens[e.Layers-r]
 		f.Class = layers.Reshape(layers.Slice(first, 1, 0, 1), shape(first)[0], e.Width)
 		for l := e.Layers - r; l < e.Layers; l++ {
-			patches := layers.Slice(o.QKV[l], 1, 1, n+1)
-			f.Keys = append(f.Keys, layers.SplitHeads(patches, 1, e.Heads))
-			f.Values = append(f.Values, layers.SplitHeads(patches, 2, e.Heads))
+			rest := besideClass(o.QKV[l])
+			f.Keys = append(f.Keys, layers.SplitHeads(rest, 1, e.Heads))
+			f.Values = append(f.Values, layers.SplitHeads(rest, 2, e.Heads))
 		}
 	}
 	return f
 }
+
+// besideClass is all tokens of x [B, Rows+1, ...] but CLS.
+func besideClass(x *Node) *Node { return layers.Slice(x, 1, 1, shape(x)[1]) }
 
 // Named lists the features by the names that they are cached and fed by.
 func (f Features) Named() map[string]*Node {
 	m := map[string]*Node{"image": f.Image, "tokens": f.Tokens, "attention": f.Attention}
 	if f.Class != nil {
 		m["class"] = f.Class
+	}
+	if f.Remain != nil {
+		m["remain"] = f.Remain
 	}
 	for i := range f.Keys {
 		m[fmt.Sprintf("keys.%d", i)], m[fmt.Sprintf("values.%d", i)] = f.Keys[i], f.Values[i]
@@ -88,10 +96,15 @@ func Inputs(c Config, s *graph.Scope, v vit.Config, b int) Features {
 	}
 	if c.Variant != Release && c.Read == "reread" {
 		f.Class = s.Input("class", s.Dtype(), b, v.Width)
-		for i := range c.rereadBlocks(v.Layers) {
-			f.Keys = append(f.Keys, s.Input(fmt.Sprintf("keys.%d", i), s.Dtype(), b, v.Heads, n, v.Width/v.Heads))
-			f.Values = append(f.Values, s.Input(fmt.Sprintf("values.%d", i), s.Dtype(), b, v.Heads, n, v.Width/v.Heads))
+		r := c.rereadBlocks(v.Layers)
+		for i := range r {
+			rows := v.Rows(v.Layers - r + i)
+			f.Keys = append(f.Keys, s.Input(fmt.Sprintf("keys.%d", i), s.Dtype(), b, v.Heads, rows, v.Width/v.Heads))
+			f.Values = append(f.Values, s.Input(fmt.Sprintf("values.%d", i), s.Dtype(), b, v.Heads, rows, v.Width/v.Heads))
 		}
+	}
+	if v.Kept() < n {
+		f.Remain = s.Input("remain", s.Dtype(), b, n)
 	}
 	return f
 }
@@ -100,26 +113,32 @@ func Inputs(c Config, s *graph.Scope, v vit.Config, b int) Features {
 // pre-LayerNorm transformer the CLS row is a sum, and ln_post is linear once the
 // deviation of that row is known. So g = rest + sum of c over the patches.
 func contributions(e *vit.Encoder, o vit.Output, blocks []int) *Node {
-	n := e.Patches()
+	c := unscaled(e, o, blocks)
+	class := layers.Slice(o.Tokens[e.Layers], 1, 0, 1)
+	return layers.Div(c, layers.Mul(deviation(class), layers.Reshape(length(o.Feature), shape(c)[0], 1, 1)))
+}
+
+// unscaled is the contributions [B, N, D] up to a factor an image, for which the
+// blocks up to the last named are enough.
+func unscaled(e *vit.Encoder, o vit.Output, blocks []int) *Node {
 	var sum *Node // [B, N, W]
 	for _, l := range blocks {
 		b := e.Blocks[l-1]
-		a := layers.Slice(e.ClassAttention(o, l-1), 2, 1, n+1) // [B, H, N]
+		a := e.ClassAttention(o, l-1)
+		a = layers.Slice(a, 2, 1, last(shape(a))) // [B, H, Rows]
 		s := shape(a)
-		v := layers.SplitHeads(layers.Slice(o.QKV[l-1], 1, 1, n+1), 2, e.Heads) // [B, H, N, d]
-		part := layers.JoinHeads(layers.Mul(layers.Reshape(a, s[0], s[1], n, 1), v))
-		part = layers.Linear(part, b.OutW, nil) // [B, N, W]
+		v := layers.SplitHeads(besideClass(o.QKV[l-1]), 2, e.Heads) // [B, H, Rows, d]
+		part := layers.JoinHeads(layers.Mul(layers.Reshape(a, s[0], s[1], s[2], 1), v))
+		part = e.OnGrid(o, l-1, layers.Linear(part, b.OutW, nil)) // [B, N, W]
 		if sum == nil {
 			sum = part
 		} else {
 			sum = layers.Add(sum, part)
 		}
 	}
-	batch := shape(sum)[0]
-	centred := layers.Sub(sum, layers.Reshape(layers.Mean(sum, 2), batch, n, 1))
-	c := e.Project(layers.Mul(centred, e.Post.Gamma)) // [B, N, D]
-	class := layers.Slice(o.Tokens[e.Layers], 1, 0, 1)
-	return layers.Div(c, layers.Mul(deviation(class), layers.Reshape(length(o.Feature), batch, 1, 1)))
+	s := shape(sum)
+	centred := layers.Sub(sum, layers.Reshape(layers.Mean(sum, 2), s[0], s[1], 1))
+	return e.Project(layers.Mul(centred, e.Post.Gamma))
 }
 
 // deviation is the standard deviation of rows, with LayerNorm's epsilon:

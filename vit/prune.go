@@ -88,3 +88,12 @@ func (e *Encoder) OnGrid(o Output, l int, x *layers.Node) *layers.Node {
 	}
 	return layers.Scatter(layers.Slice(x, 1, 0, e.Kept()), o.Index, e.Patches())
 }
+
+// FromGrid is the way back: of values in the grid [B, N, M] those of the tokens
+// beside CLS that the blocks after pruning read [B, Kept+1, M], zero for the fused
+// one. remain is Output.Remain.
+func (e *Encoder) FromGrid(remain, x *layers.Node) *layers.Node {
+	s := layers.ShapeOf(x)
+	zero := e.scope.Const(graph.NewTensor(graph.Float64, s[0], 1, s[2]))
+	return layers.Concat(1, layers.Gather(x, layers.TopK(remain, e.Kept())), zero)
+}
