@@ -2,6 +2,7 @@ package clip
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"path/filepath"
 	"strconv"
@@ -235,13 +236,12 @@ func (c *Checkpoint) Metadata() map[string]string {
 	if c.Vision.ExactGELU {
 		act = GELU
 	}
-	meta := map[string]string{
-		metaVisionHeads: strconv.Itoa(c.Vision.Heads), metaTextHeads: strconv.Itoa(c.Text.Heads),
-		metaActivation: act, metaPromptEnd: c.promptEnd,
+	meta := map[string]string{}
+	if c.Source == fromUs { // its vocabulary, and how it was trained
+		maps.Copy(meta, c.File.Metadata())
 	}
-	if v, ok := c.File.Metadata()[metadataKey]; ok {
-		meta[metadataKey] = v
-	}
+	meta[metaVisionHeads], meta[metaTextHeads] = strconv.Itoa(c.Vision.Heads), strconv.Itoa(c.Text.Heads)
+	meta[metaActivation], meta[metaPromptEnd] = act, c.promptEnd
 	if t := preprocess.CLIP(c.Transform.Size); c.Transform != t {
 		meta[metaMean] = fmt.Sprintf("%g,%g,%g", c.Transform.Mean[0], c.Transform.Mean[1], c.Transform.Mean[2])
 		meta[metaStd] = fmt.Sprintf("%g,%g,%g", c.Transform.Std[0], c.Transform.Std[1], c.Transform.Std[2])

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"sync"
 
 	"github.com/nlpodyssey/safetensors"
 	"github.com/x448/float16"
@@ -21,8 +22,9 @@ func toFloat32(out []float32, t safetensors.DType, raw []byte) (int, error) {
 			out[i] = math.Float32frombits(le.Uint32(raw[4*i:]))
 		}
 	case safetensors.F16:
+		table := halves()
 		for i := range out {
-			out[i] = float16.Frombits(le.Uint16(raw[2*i:])).Float32()
+			out[i] = table[le.Uint16(raw[2*i:])]
 		}
 	case safetensors.BF16: // the upper half of a float32
 		for i := range out {
@@ -43,6 +45,15 @@ func toFloat32(out []float32, t safetensors.DType, raw []byte) (int, error) {
 	}
 	return len(out), nil
 }
+
+// halves are all values of half precision, by their bits.
+var halves = sync.OnceValue(func() *[1 << 16]float32 {
+	var table [1 << 16]float32
+	for i := range table {
+		table[i] = float16.Frombits(uint16(i)).Float32()
+	}
+	return &table
+})
 
 // toInt64 converts little-endian integers.
 func toInt64(t safetensors.DType, raw []byte) ([]int64, error) {
