@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"sort"
 	"strings"
 
 	"spotlighter/graph"
+	"spotlighter/graph/cpu"
 	"spotlighter/internal/prompts"
 	"spotlighter/internal/weights"
 	"spotlighter/layers"
@@ -131,18 +131,19 @@ func (c *Checkpoint) read() (*graph.Store, error) {
 	if err := c.fit(store).err(); err != nil {
 		return nil, err
 	}
-	values := map[string]graph.Tensor{}
-	for _, name := range c.File.Names() {
-		t, err := c.File.Tensor(name)
-		if err != nil {
-			return nil, err
+	names := c.File.Names()
+	tensors, errs := make([]graph.Tensor, len(names)), make([]error, len(names))
+	cpu.NewPool(0).For(len(names), 1, func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			tensors[i], errs[i] = c.tensor(names[i])
 		}
-		for i, v := range t.Data {
-			if v != v || math.IsInf(float64(v), 0) {
-				return nil, fmt.Errorf("tensor %s holds %v at element %d", name, v, i)
-			}
+	})
+	values := make(map[string]graph.Tensor, len(names))
+	for i, name := range names {
+		if errs[i] != nil {
+			return nil, errs[i]
 		}
-		values[name] = graph.Floats(t.Data, t.Shape...)
+		values[name] = tensors[i]
 	}
 	return store, store.Load(values)
 }
@@ -150,6 +151,20 @@ func (c *Checkpoint) read() (*graph.Store, error) {
 // Prompt puts a class name after a prefix, as this model was trained to read.
 func (m *Model) Prompt(prefix, class string) string {
 	return prefix + " " + strings.ReplaceAll(class, "_", " ") + m.promptEnd
+}
+
+// tensor reads one tensor, whose values must be finite.
+func (c *Checkpoint) tensor(name string) (graph.Tensor, error) {
+	t, err := c.File.Tensor(name)
+	if err != nil {
+		return graph.Tensor{}, err
+	}
+	for i, v := range t.Data {
+		if v-v != 0 { // NaN or infinity
+			return graph.Tensor{}, fmt.Errorf("tensor %s holds %v at element %d", name, v, i)
+		}
+	}
+	return graph.Floats(t.Data, t.Shape...), nil
 }
 
 // Fill puts a class name into a template, in which {} stands for it, as this
@@ -204,14 +219,4 @@ func (m *Model) Parameters() int {
 		n += v.Value.Len()
 	}
 	return n
-}
-
-// words lists distinct unknown words of texts, for a message.
-func words(set map[string]bool) string {
-	var ws []string
-	for w := range set {
-		ws = append(ws, w)
-	}
-	sort.Strings(ws)
-	return strings.Join(ws, ", ")
 }

@@ -40,8 +40,9 @@ func small(t *testing.T) file {
 	Declare(s, layers.Weights{Kind: graph.Trainable, Seed: 1, Init: true},
 		vit.Config{ImageSize: 8, PatchSize: 4, Width: 8, Layers: 2, Heads: 2, Embed: 4},
 		textenc.Config{Vocabulary: len(v.IDs), Context: 9, Width: 12, Layers: 1, Heads: 3, Embed: 4})
-	key, value := v.Metadata()
-	f := file{map[string]weights.Tensor{}, map[string]string{key: value, "vision.heads": "2", "text.heads": "3", "prompt.end": ""}}
+	v.Words = []string{"a", "cup", "of", "photo", "red"}
+	f := file{map[string]weights.Tensor{}, v.Metadata()}
+	f.meta["vision.heads"], f.meta["text.heads"], f.meta["prompt.end"] = "2", "3", ""
 	for _, v := range store.Variables() {
 		f.tensors[v.Name] = weights.Tensor{Shape: v.Value.Shape, Data: v.Value.F32}
 	}
@@ -206,8 +207,9 @@ func TestHuggingFace(t *testing.T) {
 		ids[i] = i
 	}
 	ids[998], ids[999] = textenc.SOT, textenc.EOT
-	key, value := NewVocabulary(ids).Metadata()
-	m := file{tensors, map[string]string{key: value, "vision.heads": "4", "text.heads": "4"}}.model(t)
+	meta := NewVocabulary(ids).Metadata()
+	meta["vision.heads"], meta["text.heads"] = "4", "4"
+	m := file{tensors, meta}.model(t)
 	images, rows := io.Tensor("pixel_values"), io.Ints("input_ids")
 	s, e, err := m.Scope()
 	if err != nil {

@@ -17,8 +17,9 @@ import (
 // Vocabulary says which row of a trimmed embedding table belongs to which of
 // CLIP's token ids. A nil Vocabulary is CLIP's own, where they are the same.
 type Vocabulary struct {
-	IDs []int // by row
-	row map[int]int
+	IDs   []int    // by row
+	Words []string // what the ids were made of, for messages; may be nil
+	row   map[int]int
 }
 
 // NewVocabulary has one row for each id, in that order.
@@ -30,13 +31,16 @@ func NewVocabulary(ids []int) *Vocabulary {
 	return v
 }
 
-// metadataKey is where a checkpoint keeps the ids of a trimmed table.
-const metadataKey = "token_ids"
+// Where a checkpoint keeps the ids of a trimmed table, and their words.
+const (
+	metadataKey = "token_ids"
+	wordsKey    = "words"
+)
 
 // Metadata is what a checkpoint with this vocabulary says of it.
-func (v *Vocabulary) Metadata() (key, value string) {
-	b, _ := json.Marshal(v.IDs) // ints always marshal
-	return metadataKey, string(b)
+func (v *Vocabulary) Metadata() map[string]string {
+	ids, _ := json.Marshal(v.IDs) // ints always marshal
+	return map[string]string{metadataKey: string(ids), wordsKey: strings.Join(v.Words, " ")}
 }
 
 func readVocabulary(f *weights.File, rows int) (*Vocabulary, error) {
@@ -55,6 +59,7 @@ func readVocabulary(f *weights.File, rows int) (*Vocabulary, error) {
 		return nil, fmt.Errorf("metadata %s lists %d ids for %d rows", metadataKey, len(ids), rows)
 	}
 	v := NewVocabulary(ids)
+	v.Words = strings.Fields(f.Metadata()[wordsKey])
 	for r, id := range ids {
 		switch {
 		case id < 0 || id >= textenc.VocabSize:
@@ -77,32 +82,35 @@ func (v *Vocabulary) Rows(ids []int, text string, t *textenc.Tokenizer) ([]int, 
 		return ids, nil
 	}
 	out := make([]int, len(ids))
-	unknown := map[string]bool{}
 	for i, id := range ids {
 		r, ok := v.row[id]
 		if !ok {
-			unknown[word(t, id)] = true
+			return nil, fmt.Errorf("%q: this CLIP does not know %s; %s (clip.unknown=random gives unknown words random embeddings)",
+				text, strings.Join(v.unknown(text, t), ", "), v.known())
 		}
 		out[i] = r
 	}
-	if len(unknown) == 0 {
-		return out, nil
-	}
-	known := map[string]bool{}
-	for _, id := range v.IDs {
-		if id > 0 && id < textenc.SOT {
-			known[word(t, id)] = true
-		}
-	}
-	return nil, fmt.Errorf("%q: this CLIP does not know %s; it knows only %s (clip.unknown=random gives unknown words random embeddings)", text, words(unknown), words(known))
+	return out, nil
 }
 
-func word(t *textenc.Tokenizer, id int) string {
-	w, err := t.Decode([]int{id})
-	if err != nil {
-		return fmt.Sprintf("token %d", id)
+// unknown lists the words of a text that have ids without a row.
+func (v *Vocabulary) unknown(text string, t *textenc.Tokenizer) []string {
+	var ws []string
+	for _, w := range strings.Fields(text) {
+		for _, id := range t.Encode(w) {
+			if _, ok := v.row[id]; !ok && !slices.Contains(ws, w) {
+				ws = append(ws, w)
+			}
+		}
 	}
-	return strings.TrimSpace(w)
+	return ws
+}
+
+func (v *Vocabulary) known() string {
+	if len(v.Words) == 0 {
+		return fmt.Sprintf("its embedding has %d tokens", len(v.IDs))
+	}
+	return "it knows only " + strings.Join(v.Words, ", ")
 }
 
 // WithRandomWords returns a model that knows the words of all texts: the
@@ -143,6 +151,7 @@ func (m *Model) WithRandomWords(texts []string) *Model {
 	fmt.Fprint(h, added)
 	c := *m
 	c.vocab = NewVocabulary(ids)
+	c.vocab.Words = m.vocab.Words
 	c.Text.Vocabulary = len(ids)
 	c.Hash = fmt.Sprintf("%s+random%x", m.Hash, h.Sum64())
 	c.store = graph.NewStore(m.store)

@@ -113,7 +113,9 @@ func worldVocabulary(t *textenc.Tokenizer) *clip.Vocabulary {
 	}
 	add(textenc.SOT)
 	add(textenc.EOT)
-	return clip.NewVocabulary(ids)
+	v := clip.NewVocabulary(ids)
+	v.Words = Words()
+	return v
 }
 
 func (p *Pretrainer) configs() (vit.Config, textenc.Config) {

@@ -22,11 +22,10 @@ func (p *Pretrainer) Save(path string) error {
 	for _, v := range p.scope.Trainables() {
 		values[v.Name] = weights.Tensor{Shape: v.Value.Shape, Data: v.Value.F32}
 	}
-	key, ids := p.vocab.Metadata()
-	return weights.Save(path, values, map[string]string{
-		key: ids, "prompt.end": "",
-		"vision.heads": strconv.Itoa(p.Config.Vision.Heads), "text.heads": strconv.Itoa(p.Config.Text.Heads),
-	}, "F16")
+	meta := p.vocab.Metadata()
+	meta["prompt.end"] = ""
+	meta["vision.heads"], meta["text.heads"] = strconv.Itoa(p.Config.Vision.Heads), strconv.Itoa(p.Config.Text.Heads)
+	return weights.Save(path, values, meta, "F16")
 }
 
 // Checkpoint writes everything that Resume needs.
