@@ -7,8 +7,6 @@ import (
 	"embed"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
-	"os"
 
 	"github.com/goccy/go-yaml"
 
@@ -18,12 +16,16 @@ import (
 // Config is one experiment: a grid of methods, data sets and seeds under one
 // protocol. Every value is explicit; start from Default.
 type Config struct {
-	// Protocol is "base-to-novel": learn on half of the classes, test on both halves.
+	// Protocol is one of Protocols: what is learned, and what is tested.
 	Protocol string `yaml:"protocol"`
 	// Method, Dataset and Seed span the grid; each is one value or a list.
 	Method  List[string] `yaml:"method"`
 	Dataset List[string] `yaml:"dataset"` // a task of the world, the path of a task's YAML, or a data set of image files
 	Seed    List[int]    `yaml:"seed"`
+	// Targets are the data sets that a method learned on Dataset is tested on: those
+	// of the literature, unless the file says otherwise, for the protocols that have
+	// them, and none for the others.
+	Targets List[string] `yaml:"targets" json:",omitempty"` // the hash of a run without them stays
 
 	Clip  Clip  `yaml:"clip"`
 	Data  Data  `yaml:"data"`
@@ -75,7 +77,7 @@ type Train struct {
 // method on the first task of the world.
 func Default() Config {
 	return Config{
-		Protocol: "base-to-novel",
+		Protocol: BaseToNovel,
 		Method:   List[string]{"coop+spotlighter"},
 		Dataset:  List[string]{"clutter"},
 		Seed:     List[int]{1},
@@ -99,20 +101,14 @@ var files embed.FS
 // and validates. An error is one line with the file, the line and the key, or
 // with the override.
 func Load(path string, overrides []string) (Config, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return Config{}, fmt.Errorf("config: %w", err)
-	}
-	return read(path, text, overrides)
+	r, err := Resolve(path, overrides)
+	return r.Config, err
 }
 
 // LoadEmbedded is Load of a file that the program carries, such as "quickstart.yaml".
 func LoadEmbedded(name string, overrides []string) (Config, error) {
-	text, err := files.ReadFile(name)
-	if err != nil {
-		return Config{}, fmt.Errorf("config: %w", err)
-	}
-	return read("experiments/"+name, text, overrides)
+	r, err := embedded.load(embeddedFolder+name, overrides)
+	return r.Config, err
 }
 
 // Cells are the runs of the grid, method by method within each data set and

@@ -21,38 +21,8 @@ import (
 type decoder struct {
 	source string            // the file's path, or the override as the user wrote it
 	lines  bool              // errors carry line numbers (files, not overrides)
-	origin map[string]string // key -> where it was set, for Validate's errors
-}
-
-// read decodes text over Default, then the overrides, then validates.
-func read(source string, text []byte, overrides []string) (Config, error) {
-	c := Default()
-	root := reflect.ValueOf(&c).Elem()
-	origin := map[string]string{}
-	d := decoder{source: source, lines: true, origin: origin}
-	node, err := d.parse(text)
-	if err != nil {
-		return Config{}, err
-	}
-	if node != nil {
-		if err := d.decode(node, root, ""); err != nil {
-			return Config{}, err
-		}
-	}
-	for _, o := range overrides {
-		d := decoder{source: "override " + printable(o), origin: origin}
-		if err := d.override(o, root); err != nil {
-			return Config{}, err
-		}
-	}
-	if err := c.Validate(); err != nil {
-		key, _, _ := strings.Cut(err.Error(), ":")
-		if where, ok := origin[key]; ok {
-			return Config{}, fmt.Errorf("%s: %w", where, err)
-		}
-		return Config{}, fmt.Errorf("%s: %w", source, err)
-	}
-	return c, nil
+	kind   string            // what a user is told of the source: "", or includePrefix
+	origin map[string]origin // of each key that was set
 }
 
 // parse returns the one document's body, nil if there is none.
@@ -107,7 +77,7 @@ func (d decoder) override(text string, root reflect.Value) error {
 
 // decode sets dst, the field at key, from node.
 func (d decoder) decode(node ast.Node, dst reflect.Value, key string) error {
-	d.origin[key] = d.where(line(node))
+	d.origin[key] = origin{where: d.where(line(node)), kind: d.kind}
 	mismatch := func() error {
 		if key == "" {
 			return fmt.Errorf("%s: found %s, want %s", d.where(line(node)), found(node), wanted(dst))
@@ -151,9 +121,9 @@ func (d decoder) decode(node ast.Node, dst reflect.Value, key string) error {
 
 func (d decoder) decodeMap(m ast.MapNode, dst reflect.Value, key string) error {
 	for pairs := m.MapRange(); pairs.Next(); {
-		name := pairs.Key().String()
-		if s, ok := pairs.Key().(*ast.StringNode); ok {
-			name = s.Value
+		name := keyName(pairs.Key())
+		if key == "" && name == includeKey && d.lines {
+			continue // read before, see reader.include
 		}
 		field, ok := fieldByKey(dst, name)
 		if !ok {
@@ -164,6 +134,13 @@ func (d decoder) decodeMap(m ast.MapNode, dst reflect.Value, key string) error {
 		}
 	}
 	return nil
+}
+
+func keyName(key ast.MapKeyNode) string {
+	if s, ok := key.(*ast.StringNode); ok {
+		return s.Value
+	}
+	return key.String()
 }
 
 func (d decoder) decodeItems(seq *ast.SequenceNode, dst reflect.Value, key string) error {

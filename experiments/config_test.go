@@ -60,7 +60,7 @@ func TestConfigMistakes(t *testing.T) {
 		{"shots: 4\n\ttrain: 3\n", `x.yaml:2: not YAML: found character '\t' that cannot start any token`},
 		{"method: [clip\nshots: 3\n", `x.yaml:2: not YAML: ',' or ']' must be specified`},
 		{"shots: 4\n---\nshots: 8\n", `x.yaml:3: a second document, want one`},
-		{"- clip\n", `x.yaml:1: found a list of 1, want a mapping with the keys protocol, method, dataset, seed, clip, data, shots, train, spotlight, out, threads, cache`},
+		{"- clip\n", `x.yaml:1: found a list of 1, want a mapping with the keys protocol, method, dataset, seed, targets, clip, data, shots, train, spotlight, out, threads, cache`},
 		{"shots: &n 4\n", `x.yaml:1: shots: found a YAML anchor, want a whole number`},
 		{"shots: 99999999999999999999\n", `x.yaml:1: shots: found the text "99999999999999999999", want a whole number`},
 		{"data: {classes: 1}\n", `x.yaml:1: data.classes: found 1, want at least 2 (one base class, one novel) or 0 (all)`},
@@ -140,7 +140,7 @@ func TestCommittedConfigs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, want := range []string{"# spotlighter ", "\n# Cell:", "\n# Expected:", "\n# Time:"} {
+		for _, want := range []string{"# spotlighter ", "\n# Cell:", "\n# Expected:", "\n# Time:", "\n# Memory:"} {
 			if !bytes.Contains(text, []byte(want)) {
 				t.Errorf("%s: no %q in its opening comment", name, want)
 			}
@@ -210,7 +210,13 @@ func FuzzRead(f *testing.F) {
 		f.Add("", "train="+seed)
 	}
 	f.Fuzz(func(t *testing.T, text, override string) {
-		_, err := read("x.yaml", []byte(text), []string{override})
+		r := reader{open: func(path string) ([]byte, error) {
+			if path != "x.yaml" {
+				return nil, os.ErrNotExist
+			}
+			return []byte(text), nil
+		}, folder: filepath.Dir}
+		_, err := r.load("x.yaml", []string{override})
 		if err != nil && strings.ContainsAny(err.Error(), "\n\r") {
 			t.Errorf("several lines: %q", err)
 		}

@@ -28,9 +28,9 @@ func (c Config) Validate() error {
 		return err
 	}
 	return cmp.Or(
-		oneOf("protocol", c.Protocol, []string{"base-to-novel"}),
 		validateList("method", c.Method, func(key, m string) error { return oneOf(key, m, Methods) }),
 		validateList("dataset", c.Dataset, c.validateDataset),
+		c.validateProtocol(),
 		validateList("seed", c.Seed, func(key string, s int) error { return atLeast(key, s, 0) }),
 		check(c.Clip.Weights != "", "clip.weights: found nothing, want tiny or the path of a checkpoint"),
 		oneOf("clip.unknown", c.Clip.Unknown, []string{"error", "random"}),

@@ -84,7 +84,7 @@ func OpenRun(cell Config, weightsHash string) (*Run, error) {
 
 // reopen checks what the folder holds and brings it to a state to go on from.
 func (r *Run) reopen(weightsHash string) error {
-	stored, err := os.ReadFile(r.path(runfmt.ConfigFile))
+	_, err := os.Stat(r.path(runfmt.ConfigFile))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		if err := atomicfile.WriteBytes(r.path(runfmt.ConfigFile), r.Config.YAML()); err != nil {
@@ -93,12 +93,12 @@ func (r *Run) reopen(weightsHash string) error {
 	case err != nil:
 		return err
 	default:
-		c, err := read(r.path(runfmt.ConfigFile), stored, nil)
+		stored, err := Resolve(r.path(runfmt.ConfigFile), nil)
 		if err != nil {
 			return fmt.Errorf("%w; the folder is not of this program's version, move it away", err)
 		}
-		if c.Hash() != r.Config.Hash() {
-			return fmt.Errorf("%s: holds another configuration (hash %.8s, want %.8s); move it away", r.Dir, c.Hash(), r.Config.Hash())
+		if stored.Hash() != r.Config.Hash() {
+			return fmt.Errorf("%s: holds another configuration (hash %.8s, want %.8s); move it away", r.Dir, stored.Hash(), r.Config.Hash())
 		}
 	}
 	if r.state, err = readState(r.Dir); err != nil {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -113,6 +114,10 @@ func TestExperimentFiles(t *testing.T) {
 		t.Fatalf("%v %v", paths, err)
 	}
 	for _, p := range paths {
+		if bytes.Contains(read(t, p), []byte("\n  root: DATA\n")) { // it stands on images that are not here
+			wantLine(t, run(t, "params", p), "data.root: stat DATA: no such file or directory")
+			continue
+		}
 		if o := mustRun(t, "params", p); !strings.Contains(o.out, "total  ") {
 			t.Errorf("%s: %s", p, o.out)
 		}
