@@ -17,8 +17,8 @@ type attention struct {
 
 // Attention mixes tokens: qkv [B, N, 3W] holds queries, keys and values side by
 // side, each of H heads of W/H; the result is [B, N, W]. Causal lets token i see
-// tokens 0 to i alone. No [N, N] matrix outlives the head that needs it: the
-// gradient computes the weights again.
+// tokens 0 to i alone. The weights are computed for some queries of one head at a
+// time, and again by the gradient: no [N, N] matrix is kept.
 func Attention(qkv *Node, heads int, causal bool) *Node {
 	return graph.Apply(attention{heads, causal}, qkv)
 }
@@ -62,14 +62,46 @@ func headOf[T cpu.Float](qkv []T, n, w, heads, task int) head[T] {
 	return head[T]{q: at, k: at[w:], v: at[2*w:], ld: 3 * w, n: n, d: d}
 }
 
-// weights computes softmax(q kᵀ/sqrt(d)) into s [N, N].
-func (h head[T]) weights(p *cpu.Pool, s []T, causal bool) {
-	scale := T(1 / math.Sqrt(float64(h.d)))
-	cpu.Gemm(p, cpu.GemmArgs[T]{TransB: true, M: h.n, N: h.n, K: h.d, A: h.q, LDA: h.ld, B: h.k, LDB: h.ld, C: s, LDC: h.n})
-	for i := 0; i < h.n; i++ {
-		row, seen := s[i*h.n:i*h.n+h.n], h.n
+// queryBlock is how many queries an [N, N] matrix is computed for at a time: all,
+// if there are few, else equal parts (of whole tiles of the products) that stay in
+// the cache. Of causal attention a part sees no token after its last.
+func queryBlock(n int, causal bool) int {
+	most := 160
+	switch {
+	case causal:
+		most = 32
+	case n <= 256:
+		return n
+	}
+	parts := (n + most - 1) / most
+	return ((n+parts-1)/parts + 7) &^ 7
+}
+
+// block is a run of queries [from,to) and the number of tokens that they see.
+type block struct{ from, to, seen int }
+
+func (b block) rows() int { return b.to - b.from }
+
+// blocks calls f for blocks of queries, the one that sees all tokens first.
+func (h head[T]) blocks(causal bool, f func(b block)) {
+	size := queryBlock(h.n, causal)
+	for from := (h.n - 1) / size * size; from >= 0; from -= size {
+		b := block{from, min(from+size, h.n), h.n}
 		if causal {
-			seen = i + 1
+			b.seen = b.to
+		}
+		f(b)
+	}
+}
+
+// weights computes softmax(q kᵀ/sqrt(d)) of a block into s [rows, seen].
+func (h head[T]) weights(p *cpu.Pool, s []T, b block, causal bool) {
+	scale := T(1 / math.Sqrt(float64(h.d)))
+	cpu.Gemm(p, cpu.GemmArgs[T]{TransB: true, M: b.rows(), N: b.seen, K: h.d, A: h.q[b.from*h.ld:], LDA: h.ld, B: h.k, LDB: h.ld, C: s, LDC: b.seen})
+	for i := range b.rows() {
+		row, seen := s[i*b.seen:(i+1)*b.seen], b.seen
+		if causal {
+			seen = b.from + i + 1
 			clear(row[seen:])
 		}
 		cpu.SoftmaxRow(row[:seen], row[:seen], scale)
@@ -78,14 +110,20 @@ func (h head[T]) weights(p *cpu.Pool, s []T, causal bool) {
 
 func attentionKernel[T cpu.Float](c *graph.Ctx, o attention, s graph.Shape, y, qkv []T) {
 	n, w := s[1], s[2]
-	scratch := graph.Scratch[T](c, c.Threads()*n*n)
+	if n == 0 {
+		return
+	}
+	size := queryBlock(n, o.Causal) * n
+	scratch := graph.Scratch[T](c, c.Threads()*size)
 	c.ForWorker(s[0]*o.Heads, 1, func(worker, lo, hi int) {
-		p, a := c.Alone(worker), scratch[worker*n*n:(worker+1)*n*n]
+		p, a := c.Alone(worker), scratch[worker*size:(worker+1)*size]
 		for t := lo; t < hi; t++ {
 			h := headOf(qkv, n, w, o.Heads, t)
-			h.weights(p, a, o.Causal)
 			out := y[t/o.Heads*n*w+t%o.Heads*h.d:]
-			cpu.Gemm(p, cpu.GemmArgs[T]{M: n, N: h.d, K: n, A: a, LDA: n, B: h.v, LDB: h.ld, C: out, LDC: w})
+			h.blocks(o.Causal, func(b block) {
+				h.weights(p, a, b, o.Causal)
+				cpu.Gemm(p, cpu.GemmArgs[T]{M: b.rows(), N: h.d, K: b.seen, A: a, LDA: b.seen, B: h.v, LDB: h.ld, C: out[b.from*w:], LDC: w})
+			})
 		}
 	})
 }
@@ -113,23 +151,29 @@ func (o attentionGrad) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) er
 
 func attentionGradKernel[T cpu.Float](c *graph.Ctx, o attention, s graph.Shape, dqkv, qkv, dy []T) {
 	n, w := s[1], s[2]
-	scratch := graph.Scratch[T](c, c.Threads()*2*n*n)
+	if n == 0 {
+		return
+	}
+	size := queryBlock(n, o.Causal) * n
+	scratch := graph.Scratch[T](c, c.Threads()*2*size)
 	c.ForWorker(s[0]*o.Heads, 1, func(worker, lo, hi int) {
-		p, a := c.Alone(worker), scratch[worker*2*n*n:worker*2*n*n+n*n]
-		da := scratch[worker*2*n*n+n*n : (worker+1)*2*n*n]
+		p, a, da := c.Alone(worker), scratch[2*worker*size:], scratch[(2*worker+1)*size:]
 		for t := lo; t < hi; t++ {
 			h, g := headOf(qkv, n, w, o.Heads, t), headOf(dqkv, n, w, o.Heads, t)
 			dout := dy[t/o.Heads*n*w+t%o.Heads*h.d:]
-			h.weights(p, a, o.Causal)
-			cpu.Gemm(p, cpu.GemmArgs[T]{TransA: true, M: n, N: h.d, K: n, A: a, LDA: n, B: dout, LDB: w, C: g.v, LDC: g.ld})
-			cpu.Gemm(p, cpu.GemmArgs[T]{TransB: true, M: n, N: n, K: h.d, A: dout, LDA: w, B: h.v, LDB: h.ld, C: da, LDC: n})
-			for i := 0; i < n; i++ {
-				cpu.SoftmaxGradRow(da[i*n:i*n+n], a[i*n:i*n+n], da[i*n:i*n+n])
-			}
 			scale := T(1 / math.Sqrt(float64(h.d)))
-			cpu.Scale(da, scale, da)
-			cpu.Gemm(p, cpu.GemmArgs[T]{M: n, N: h.d, K: n, A: da, LDA: n, B: h.k, LDB: h.ld, C: g.q, LDC: g.ld})
-			cpu.Gemm(p, cpu.GemmArgs[T]{TransA: true, M: n, N: h.d, K: n, A: da, LDA: n, B: h.q, LDB: h.ld, C: g.k, LDC: g.ld})
+			h.blocks(o.Causal, func(b block) {
+				q, dq, dout, more := h.q[b.from*h.ld:], g.q[b.from*g.ld:], dout[b.from*w:], b.to < n
+				h.weights(p, a, b, o.Causal)
+				cpu.Gemm(p, cpu.GemmArgs[T]{TransA: true, M: b.seen, N: h.d, K: b.rows(), A: a, LDA: b.seen, B: dout, LDB: w, C: g.v, LDC: g.ld, Accumulate: more})
+				cpu.Gemm(p, cpu.GemmArgs[T]{TransB: true, M: b.rows(), N: b.seen, K: h.d, A: dout, LDA: w, B: h.v, LDB: h.ld, C: da, LDC: b.seen})
+				for i := range b.rows() {
+					row := da[i*b.seen : (i+1)*b.seen]
+					cpu.SoftmaxGradRow(row, a[i*b.seen:(i+1)*b.seen], row)
+				}
+				cpu.Gemm(p, cpu.GemmArgs[T]{Alpha: scale, M: b.rows(), N: h.d, K: b.seen, A: da, LDA: b.seen, B: h.k, LDB: h.ld, C: dq, LDC: g.ld})
+				cpu.Gemm(p, cpu.GemmArgs[T]{Alpha: scale, TransA: true, M: b.seen, N: h.d, K: b.rows(), A: da, LDA: b.seen, B: q, LDB: h.ld, C: g.k, LDC: g.ld, Accumulate: more})
+			})
 		}
 	})
 }

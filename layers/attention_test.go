@@ -16,7 +16,7 @@ func TestAttention(t *testing.T) {
 			return one(func(x *Node) *Node { return layers.Attention(x, heads, causal) })
 		}
 		for _, c := range []struct{ b, n, w, heads int }{
-			{1, 1, 4, 2}, {1, 1, 1, 1}, {2, 7, 6, 3}, {3, 5, 5, 1}, {1, 65, 8, 2}, {2, 65, 6, 1}, {1, 3, 4, 4},
+			{1, 1, 4, 2}, {1, 1, 1, 1}, {2, 7, 6, 3}, {3, 5, 5, 1}, {1, 65, 8, 2}, {2, 65, 6, 1}, {1, 3, 4, 4}, {1, 270, 2, 1},
 		} {
 			optest.Check(t, Case{
 				Name: fmt.Sprintf("causal %v %v", causal, c), Inputs: []Input{normal(c.b, c.n, 3*c.w)}, Build: build(c.heads),

@@ -82,15 +82,21 @@ func (j *job) packB(to []float32, p panel, item, r0, r1 int) {
 // packedRows is the distance between the columns of a packed tile of A.
 const packedRows = 8
 
+// packTurn is how many rows of A packA takes for all tiles before it goes on: what
+// it reads of them lies together, and in the L1 cache.
+const packTurn = 32
+
 // packA packs rows [m0,m1) and columns [k0,k0+depth) of op(A), A transposed, in
 // tiles of a kernel's height, column after column.
 func (j *job) packA(buf *[]float32, a []float32, k0, depth, m0, m1 int) []float32 {
 	height := len(j.gemm[0])
 	tiles := (m1 - m0 + height - 1) / height
 	to := grow(buf, tiles*depth*packedRows)
-	for t := range tiles {
-		m := m0 + t*height
-		j.pack8(&to[t*depth*packedRows], &a[k0*j.LDA+m], j.LDA, depth, min(height, m1-m))
+	for k := 0; k < depth; k += packTurn {
+		for t := range tiles {
+			m := m0 + t*height
+			j.pack8(&to[(t*depth+k)*packedRows], &a[(k0+k)*j.LDA+m], j.LDA, min(packTurn, depth-k), min(height, m1-m))
+		}
 	}
 	return to
 }
