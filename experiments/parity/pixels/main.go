@@ -21,7 +21,7 @@ func main() {
 // run takes a size, the file to write, and images.
 func run(args []string) error {
 	if len(args) < 3 {
-		return fmt.Errorf("wanted SIZE OUT IMAGE...")
+		return fmt.Errorf("wanted a size, a file to write and images")
 	}
 	size, err := strconv.Atoi(args[0])
 	if err != nil {
