@@ -33,6 +33,7 @@ type Config struct {
 	Train Train `yaml:"train"`
 
 	Spotlight spotlight.Config `yaml:"spotlight"`
+	Prune     Prune            `yaml:"prune" json:",omitzero"` // the hash of a run without it stays
 
 	Out     string `yaml:"out"`     // folder of the run folders
 	Threads int    `yaml:"threads"` // 0: all cores
@@ -89,6 +90,7 @@ func Default() Config {
 			WarmupEpochs: 1, WarmupLR: 1e-5, Views: 4, CropScale: [2]float64{.8, 1}, Context: "a photo of a",
 		},
 		Spotlight: spotlight.Default(),
+		Prune:     defaultPrune(),
 		Out:       "runs",
 		Cache:     "auto",
 	}
@@ -134,6 +136,7 @@ func (c Config) Hash() string {
 	if len(c.Spotlight.Blocks) == 0 {
 		c.Spotlight.Blocks = nil // an empty list and an absent one mean the same
 	}
+	c.Prune = c.Prune.hashed()
 	text, err := json.Marshal(c)
 	if err != nil {
 		panic(err) // only NaN or Inf, which Validate refuses

@@ -45,6 +45,7 @@ func (c Config) Validate() error {
 		atLeast("threads", c.Threads, 0),
 		oneOf("cache", c.Cache, []string{"auto", "memory", "off"}),
 		c.Spotlight.Validate(),
+		c.validatePrune(),
 		check(c.Spotlight.Variant != spotlight.Release || !slices.Contains(c.Method, "clip+spotlighter"),
 			"method: clip+spotlighter learns nothing, spotlight.variant %s works by learning alone", spotlight.Release),
 	)

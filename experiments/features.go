@@ -27,8 +27,8 @@ type encoder struct {
 }
 
 // newEncoder builds the program: of all of Spotlighter's features, or of the
-// image's feature alone.
-func newEncoder(m *clip.Model, cfg spotlight.Config, all bool, pool *cpu.Pool) (*encoder, error) {
+// image's feature alone. score is what patches are pruned by.
+func newEncoder(m *clip.Model, cfg spotlight.Config, all bool, pool *cpu.Pool, score pruneScore) (*encoder, error) {
 	s, enc, err := m.Scope()
 	if err != nil {
 		return nil, err
@@ -37,7 +37,7 @@ func newEncoder(m *clip.Model, cfg spotlight.Config, all bool, pool *cpu.Pool) (
 	e := &encoder{model: m, pool: pool, images: graph.NewTensor(graph.Float32, encodeBatch, 3, side, side)}
 	outputs := map[string]*graph.Node{}
 	err = graph.Try(func() {
-		pass := enc.Vision.Forward(s.Input("images", graph.Float32, e.images.Shape...))
+		pass := enc.Vision.ForwardBy(s.Input("images", graph.Float32, e.images.Shape...), score(s, enc.Vision))
 		outputs = spotlight.Encode(cfg, enc.Vision, pass).Named()
 	})
 	if err != nil {

@@ -116,7 +116,8 @@ func (l *Lab) classes(ctx context.Context, c Config, names []string) (methods.Cl
 // hold makes a cell's data set the one at hand: its test images encoded, unless
 // they were already. say is told the share of the work that is done.
 func (l *Lab) hold(ctx context.Context, c Config, say func(phase string, share float64)) error {
-	key := fmt.Sprintf("%s %+v %s %s", c.Dataset[0], c.Data, c.Spotlight.FeatureKey(), c.Cache)
+	l.use(c)
+	key := fmt.Sprintf("%s %+v %s %s", c.Dataset[0], c.Data, c.featureKey(), c.Cache)
 	if key == l.key {
 		return nil
 	}
@@ -131,10 +132,10 @@ func (l *Lab) hold(ctx context.Context, c Config, say func(phase string, share f
 	if b.Test, l.badTest, err = l.readable(ctx, c, b.Test); err != nil {
 		return err
 	}
-	if l.full, err = newEncoder(l.model, c.Spotlight, true, l.pool); err != nil {
+	if l.full, err = l.encoder(ctx, c, b.Classes, true); err != nil {
 		return err
 	}
-	if l.plain, err = newEncoder(l.model, c.Spotlight, false, l.pool); err != nil {
+	if l.plain, err = l.encoder(ctx, c, b.Classes, false); err != nil {
 		return err
 	}
 	enc := l.full

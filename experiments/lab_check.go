@@ -10,6 +10,7 @@ import (
 // as a block that the encoder does not have: it builds the cell's programs, for
 // two classes, and runs none of them.
 func (l *Lab) Check(ctx context.Context, c Config) error {
+	l.use(c)
 	m, err := methods.New(c.Method[0], options(c))
 	if err != nil {
 		return err
@@ -22,7 +23,7 @@ func (l *Lab) Check(ctx context.Context, c Config) error {
 	if err != nil {
 		return err
 	}
-	if _, err := newEncoder(l.model, c.Spotlight, methods.KeepsTokens(c.Method[0], c.Spotlight), l.pool); err != nil {
+	if _, err := l.encoder(ctx, c, cl.Names, methods.KeepsTokens(c.Method[0], c.Spotlight)); err != nil {
 		return err
 	}
 	if methods.Learns(c.Method[0]) {

@@ -134,6 +134,7 @@ func (l *Lab) Trainables(ctx context.Context, c Config) ([]*graph.Variable, erro
 	if !methods.Learns(c.Method[0]) {
 		return nil, nil
 	}
+	l.use(c)
 	m, err := methods.New(c.Method[0], options(c))
 	if err != nil {
 		return nil, err

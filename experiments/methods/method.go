@@ -99,8 +99,11 @@ func Learns(name string) bool { return name != "clip" && name != "clip+spotlight
 // KeepsTokens says whether the method of that name reads image tokens at test
 // time.
 func KeepsTokens(name string, cfg spotlight.Config) bool {
-	return strings.HasSuffix(name, "+spotlighter") && cfg.Variant != spotlight.Release
+	return Plugged(name) && cfg.Variant != spotlight.Release
 }
+
+// Plugged says whether the method of that name has Spotlighter plugged in.
+func Plugged(name string) bool { return strings.HasSuffix(name, "+spotlighter") }
 
 func sortedKeys(m map[string]Method) []string {
 	var keys []string

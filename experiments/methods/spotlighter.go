@@ -22,8 +22,7 @@ func (m spotlighter) Build(c CLIP, cl Classes, b Batch) Outputs {
 	if m.trainingFree {
 		cfg = cfg.TrainingFree()
 	}
-	prototypes := spotlight.Start(cl.Text, cl.Names, cfg.Prototypes, bankSeed)
-	model := spotlight.New(c.Scope, cfg, c.Vision, c.Model.Scale, prototypes)
+	model := spotlight.New(c.Scope, cfg, c.Vision, c.Model.Scale, StartBank(cl, cfg))
 	out := model.Forward(b.Features, b.Text)
 	o := Outputs{Logits: out.Logits, Index: out.Index, Candidates: out.Candidates}
 	if m.trainingFree || b.Labels == nil {
@@ -36,6 +35,11 @@ func (m spotlighter) Build(c CLIP, cl Classes, b Batch) Outputs {
 	scalars := slices.DeleteFunc(c.Scope.Trainables(), func(v *graph.Variable) bool { return slices.Contains(prompt, v) })
 	o.Groups = append(o.Groups, optim.Group{Optimizer: optim.SGD{Momentum: m.Momentum}, LRScale: m.ScalarLR, Vars: scalars})
 	return o
+}
+
+// StartBank is the prototypes [C, P, D] that classes start from.
+func StartBank(cl Classes, cfg spotlight.Config) graph.Tensor {
+	return spotlight.Start(cl.Text, cl.Names, cfg.Prototypes, bankSeed)
 }
 
 // bankSeed is of the noise that sets the prototypes of a class apart: one for

@@ -185,6 +185,14 @@ func (m *Model) Truncating() *Model {
 	return &c
 }
 
+// Pruned is the model with patches dropped inside the image encoder. The weights,
+// and so the hash, are the same.
+func (m *Model) Pruned(p vit.Prune) *Model {
+	c := *m
+	c.Vision.Prune = p
+	return &c
+}
+
 // Tokens turns a text into rows of the embedding table, SOT and EOT included. A
 // text may spell the marks out; features are read at the first EOT.
 func (m *Model) Tokens(text string) ([]int, error) {
