@@ -60,7 +60,8 @@ type Origin struct {
 }
 
 // Open reads the run folders at and below the given paths, in the order of
-// dataset, method and seed. Files that cannot be read make a folder broken, not
+// dataset, method and seed; of several with the same configuration and the same
+// accuracies, the first. Files that cannot be read make a folder broken, not
 // the reading fail; that happens where a path is missing or holds no run.
 func Open(paths ...string) ([]Folder, error) {
 	var all []Folder
@@ -84,8 +85,28 @@ func Open(paths ...string) ([]Folder, error) {
 			}
 		}
 	}
+	all = dropTwins(all)
 	slices.SortStableFunc(all, compareCells)
 	return all, nil
+}
+
+// dropTwins keeps one of runs that are the same: different sweeps into different
+// folders often share a cell.
+func dropTwins(folders []Folder) []Folder {
+	type outcome struct {
+		config      string
+		base, novel float64
+	}
+	seen := map[outcome]bool{}
+	return slices.DeleteFunc(folders, func(f Folder) bool {
+		if f.State != Done {
+			return false
+		}
+		o := outcome{f.Result.Config, f.Result.Base, f.Result.Novel}
+		twin := seen[o]
+		seen[o] = true
+		return twin
+	})
 }
 
 // runsBelow finds the folders that hold a configuration or a result.

@@ -51,6 +51,23 @@ func TestOpen(t *testing.T) {
 	if one := mustOpen(t, f.Dir); len(one) != 1 {
 		t.Errorf("%d folders, want the one named", len(one))
 	}
+	// A copy elsewhere is the same runs, until it has other numbers.
+	other := copyRuns(t)
+	if both := mustOpen(t, out, other); len(both) != 20 {
+		t.Errorf("%d folders, want each cell once", len(both))
+	}
+	path := filepath.Join(find(t, mustOpen(t, other), "clip-fog-s1").Dir, runfmt.ResultFile)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, regexp.MustCompile(`"base": [0-9.]+`).ReplaceAll(text, []byte(`"base": 1.5`)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	both := mustOpen(t, out, other)
+	if page := write(t, both); len(both) != 21 || !strings.Contains(page, "clip on fog, seed 1, has two results") {
+		t.Errorf("%d folders, want both runs of one cell and a line that says so", len(both))
+	}
 	empty := t.TempDir()
 	file := filepath.Join(empty, "file")
 	if err := os.WriteFile(file, nil, 0o644); err != nil {

@@ -113,7 +113,7 @@ type headCell struct {
 type cell struct {
 	Text, Sort string
 	Numeric    bool
-	Method     int // style of the method named + 1, 0 if none is
+	Series     string // class of the method named, empty if none is
 	Bar        *bar
 	State      State
 }
@@ -136,21 +136,27 @@ func newPage(folders []Folder, baseline string) (*page, error) {
 			p.Faults = append(p.Faults, fault{filepath.Base(f.Dir), strings.TrimPrefix(text, f.Dir+string(filepath.Separator))})
 		}
 	}
-	diffs := Differences(groups)
+	var whole []Group // those that make a table
 	for _, g := range groups {
 		s, faults, err := newSection(g, groups, baseline, styles)
 		if err != nil {
 			return nil, err
 		}
 		p.Faults = append(p.Faults, faults...)
+		if len(faults) == 0 {
+			whole = append(whole, g)
+		}
 		if s.Tables != nil || s.Curves != nil {
 			p.Sections = append(p.Sections, s)
 		}
 	}
 	if len(groups) > 1 {
-		p.Diffs = diffsTable(groups, diffs)
-		p.Overview = overviewTable(groups, diffs, baseline, styles)
-		charts, err := Effects(groups, baseline, "hm", styles)
+		p.Diffs = diffsTable(groups, Differences(groups))
+		var err error
+		if p.Overview, err = overviewTable(whole, baseline, styles); err != nil {
+			return nil, err
+		}
+		charts, err := Effects(whole, baseline, "hm", styles)
 		if err != nil {
 			return nil, err
 		}

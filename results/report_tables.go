@@ -39,7 +39,7 @@ func number(v float64, format string) cell {
 func sortKey(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
 
 func methodCell(name string, styles []string) cell {
-	return cell{Text: name, Method: slices.Index(styles, name) + 1}
+	return cell{Text: name, Series: seriesClass(slices.Index(styles, name))}
 }
 
 func statCell(s Stat) cell { return cell{Text: spread(s), Sort: sortKey(s.Mean), Numeric: true} }
@@ -94,7 +94,8 @@ func resultTables(group string, t Table, styles []string) []sheetTable {
 }
 
 // overviewTable is a row a group and method, of the average over data sets.
-func overviewTable(groups []Group, diffs []Difference, baseline string, styles []string) *sheetTable {
+func overviewTable(groups []Group, baseline string, styles []string) (*sheetTable, error) {
+	diffs := Differences(groups)
 	t := &sheetTable{ID: "overview", Caption: "All settings, average over data sets", Head: heads("group")}
 	for _, d := range diffs {
 		numbers := !slices.ContainsFunc(d.Values, func(v string) bool { return v != "" && !isNumber(v) })
@@ -109,7 +110,7 @@ func overviewTable(groups []Group, diffs []Difference, baseline string, styles [
 		}
 		table, err := New(list, baseline)
 		if err != nil {
-			continue // told by the group's section
+			return nil, err
 		}
 		own := Methods(g.Folders)
 		for _, r := range table.Average {
@@ -123,7 +124,7 @@ func overviewTable(groups []Group, diffs []Difference, baseline string, styles [
 			t.Rows = append(t.Rows, append(row, methodCell(r.Method, styles), statCell(r.Base), statCell(r.Novel), statCell(r.HM), diffCell(r.Diff)))
 		}
 	}
-	return t
+	return t, nil
 }
 
 func isNumber(s string) bool {
