@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -31,6 +32,10 @@ const (
 	fromOpenCLIP    = "open_clip"
 	fromUs          = "Spotlighter"
 )
+
+// openAIMark is an attribute that the archives published by OpenAI have, and
+// those that open_clip's programs trace do not.
+const openAIMark = "input_resolution"
 
 // Activations by the names that configurations give them.
 const (
@@ -92,7 +97,7 @@ func inspect(f *weights.File, folder, activation string) (*Checkpoint, error) {
 		if c.File, err = f.OpenAI(); err != nil {
 			return nil, err
 		}
-	case f.Format() == weights.TorchScript: // the published archives; always their activation
+	case f.Format() == weights.TorchScript && slices.Contains(names, openAIMark): // always their activation
 		c.Source, cfg = fromOpenAI, &config{activation: QuickGELU}
 	case isOurs(meta):
 		c.Source, cfg = fromUs, &config{activation: meta[metaActivation]}
@@ -131,7 +136,7 @@ func isOurs(meta map[string]string) bool {
 // unused are tensors of published files that no computation reads: three
 // attributes of OpenAI's archives and the causal mask.
 func unused(name string) bool {
-	return name == "input_resolution" || name == "context_length" || name == "vocab_size" ||
+	return name == openAIMark || name == "context_length" || name == "vocab_size" ||
 		name == "attn_mask" || strings.HasSuffix(name, ".attn_mask")
 }
 
