@@ -11,8 +11,22 @@ import (
 	"spotlighter/graph"
 )
 
-// Progress is told how far a cell is. A zero loss is none.
-type Progress func(phase string, epoch, epochs int, share, loss float64)
+// Progress is told how far a cell is.
+type Progress func(Step)
+
+// Step is where a cell is. What is 0 is not known.
+type Step struct {
+	Phase         string // what is done outside of training
+	Epoch, Epochs int
+	Step, Steps   int     // of the epoch
+	Done          float64 // share of the cell's work
+	Loss          float64 // mean of the epoch so far
+	LR            float64
+	// ImagesPerSecond are those trained on.
+	ImagesPerSecond float64
+	// EpochOver says that this was the epoch's last step.
+	EpochOver bool
+}
 
 // The shares of a trained cell's work by which its phases begin.
 const (
@@ -67,15 +81,16 @@ func (l *Lab) work(ctx context.Context, c Config, run *Run, say Progress) (res r
 	if err != nil {
 		return res, err
 	}
-	phase := func(name string, share float64) { say(name, 0, 0, share*startTraining, 0) }
+	phase := func(name string, share float64) { say(Step{Phase: name, Done: share * startTraining}) }
+	l.forget(c)
 	if err := l.hold(ctx, c, phase); err != nil {
 		return res, err
 	}
-	base, err := l.classes(ctx, c, l.bench.Classes[:l.bench.Base])
+	learned, err := l.classes(ctx, c, l.bench.Classes[:l.bench.Base])
 	if err != nil {
 		return res, err
 	}
-	vars, err := l.fit(ctx, c, run, m, base, say, &res)
+	vars, err := l.fit(ctx, c, run, m, learned, say, &res)
 	if err != nil {
 		return res, err
 	}
@@ -90,14 +105,14 @@ func options(c Config) methods.Options {
 }
 
 // fit trains the cell's method, if it learns, and returns all that it left behind.
-func (l *Lab) fit(ctx context.Context, c Config, run *Run, m methods.Method, base methods.Classes, say Progress, res *runfmt.Result) ([]*graph.Variable, error) {
+func (l *Lab) fit(ctx context.Context, c Config, run *Run, m methods.Method, cl methods.Classes, say Progress, res *runfmt.Result) ([]*graph.Variable, error) {
 	if !methods.Learns(c.Method[0]) { // no training image is needed
 		return nil, nil
 	}
-	if err := l.holdTrain(ctx, c, func(name string, share float64) { say(name, 0, 0, share*startTraining, 0) }); err != nil {
+	if err := l.holdTrain(ctx, c, func(name string, share float64) { say(Step{Phase: name, Done: share * startTraining}) }); err != nil {
 		return nil, err
 	}
-	t, err := l.newTrainer(c, m, base, len(l.labels))
+	t, err := l.newTrainer(c, m, cl, len(l.labels))
 	if err != nil {
 		return nil, err
 	}
@@ -116,9 +131,9 @@ func (l *Lab) fit(ctx context.Context, c Config, run *Run, m methods.Method, bas
 			}
 			return t.save(run.Checkpoint(), position{Epoch: e, LastLoss: loss})
 		},
-		step: func(done float64, t *trainer) {
-			loss := t.at.LossSum / float64(t.at.Step+1)
-			say("", t.at.Epoch+1, c.Train.Epochs, startTraining+done*(startEvaluation-startTraining), loss)
+		step: func(s Step) {
+			s.Done = startTraining + s.Done*(startEvaluation-startTraining)
+			say(s)
 		},
 	})
 	if err != nil {
@@ -136,49 +151,4 @@ func (l *Lab) fit(ctx context.Context, c Config, run *Run, m methods.Method, bas
 	res.PromptScalars = methods.PromptScalars(t.vars)
 	res.Epochs, res.FinalLoss, res.TrainSeconds = c.Train.Epochs, t.at.LastLoss, t.Seconds
 	return t.store.Variables(), nil
-}
-
-// score evaluates on both halves of the classes.
-func (l *Lab) score(ctx context.Context, c Config, run *Run, m methods.Method, vars []*graph.Variable, say Progress, res *runfmt.Result) error {
-	at := func(from float64) func(float64) {
-		return func(s float64) { say("evaluate", 0, 0, startEvaluation+(from+s/2)*(1-startEvaluation), 0) }
-	}
-	base, err := l.evaluate(ctx, c, m, 0, l.bench.Base, vars, at(0))
-	if err != nil {
-		return err
-	}
-	// Novel classes have no state of their own.
-	var learned []*graph.Variable
-	for _, v := range vars {
-		if methods.CarriesOver(v, c.Spotlight) {
-			learned = append(learned, v)
-		}
-	}
-	novel, err := l.evaluate(ctx, c, m, l.bench.Base, len(l.bench.Classes), learned, at(.5))
-	if err != nil {
-		return err
-	}
-	enc := l.plain
-	if methods.KeepsTokens(c.Method[0], c.Spotlight) {
-		enc = l.full
-	}
-	encode, err := enc.speed(ctx, l.bench.Test)
-	if err != nil {
-		return err
-	}
-	if err := runfmt.WriteExamples(run.Dir, append(base.Examples, novel.Examples...)); err != nil {
-		return err
-	}
-	res.Base, res.Novel = base.accuracy(), novel.accuracy()
-	res.BaseClasses, res.NovelClasses = l.bench.Base, len(l.bench.Classes)-l.bench.Base
-	res.BaseImages, res.NovelImages = base.Images, novel.Images
-	res.Classes = append(base.Classes, novel.Classes...)
-	res.OnObject = pointing(base, novel)
-	res.Skipped = l.badTest
-	if methods.Learns(c.Method[0]) {
-		res.Skipped = append(res.Skipped[:len(res.Skipped):len(res.Skipped)], l.badTrain...)
-	}
-	res.EvalSeconds = base.Seconds + novel.Seconds
-	res.ImagesPerSecond = 1 / (encode + res.EvalSeconds/float64(base.Images+novel.Images))
-	return nil
 }

@@ -11,7 +11,7 @@ import (
 // knows the true class.
 func TestClassCounts(t *testing.T) {
 	c := tinyCell(t, "coop+spotlighter")
-	res, dir, _, err := newLab(t, c).RunCell(t.Context(), c, func(string, int, int, float64, float64) {})
+	res, dir, _, err := newLab(t, c).RunCell(t.Context(), c, func(Step) {})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,17 +18,15 @@ import (
 // count as on it.
 const onObject = .1
 
-// evaluation is a method on the test images of one half of the classes.
+// evaluation is a method on the test images of one set of classes.
 type evaluation struct {
-	Images, Right int
-	Classes       []runfmt.ClassCount
-	Seconds       float64                     // in the program, the image encoder apart
-	hits          [3]struct{ on, tokens int } // of the best 1, 3, 5 kept tokens
-	patches       struct{ on, all int }
-	Examples      []runfmt.Example
+	tally
+	Classes  []runfmt.ClassCount
+	Seconds  float64                     // in the program, the image encoder apart
+	hits     [3]struct{ on, tokens int } // of the best 1, 3, 5 kept tokens
+	patches  struct{ on, all int }
+	Examples []runfmt.Example
 }
-
-func (e evaluation) accuracy() float64 { return percent(e.Right, e.Images) }
 
 func percent(a, b int) float64 { return 100 * float64(a) / float64(max(b, 1)) }
 
@@ -36,7 +34,7 @@ func percent(a, b int) float64 { return 100 * float64(a) / float64(max(b, 1)) }
 // vars are the learned variables; classes that training did not see have none
 // of their own and get the state that a class starts from.
 func (l *Lab) evaluate(ctx context.Context, c Config, m methods.Method, lo, hi int, vars []*graph.Variable, say func(share float64)) (evaluation, error) {
-	var ev evaluation
+	ev := evaluation{tally: newTally(hi - lo)}
 	cl, err := l.classes(ctx, c, l.bench.Classes[lo:hi])
 	if err != nil {
 		return ev, err
@@ -77,7 +75,8 @@ func (l *Lab) evaluate(ctx context.Context, c Config, m methods.Method, lo, hi i
 		for b, i := range part {
 			class, label := lo+p.Output("class").Int[b], l.bench.Test[i].Label
 			kept := keptOf(p, b)
-			ev.count(class == label, &ev.Classes[label-lo], kept, l.test.Masks[i])
+			ev.count(label-lo, class-lo, p.Output("zero-shot").Int[b], p.Output("logits").Row(b))
+			ev.inspect(class == label, &ev.Classes[label-lo], kept, l.test.Masks[i])
 			if shown[at+b] {
 				x, err := l.example(c, i, class, kept)
 				if err != nil {
@@ -109,8 +108,9 @@ func (l *Lab) text(ctx context.Context, m methods.Method, cl methods.Classes, va
 	return p.Output("text"), err
 }
 
-// classifier is the program of a method at test time. It outputs the class of
-// each image of a batch and, where the method keeps tokens, their index.
+// classifier is the program of a method at test time. It outputs the logits and
+// the class of each image of a batch, the class that zero-shot gives it, and,
+// where the method keeps tokens, their index.
 func (l *Lab) classifier(c Config, m methods.Method, cl methods.Classes, vars []*graph.Variable) (*graph.Program, error) {
 	s, mc, err := l.scope(vars)
 	if err != nil {
@@ -121,7 +121,10 @@ func (l *Lab) classifier(c Config, m methods.Method, cl methods.Classes, vars []
 		f := spotlight.Inputs(c.Spotlight, s, l.model.Vision, encodeBatch)
 		text := s.Input("text", graph.Float32, len(cl.Names), l.model.Vision.Embed)
 		out := m.Build(mc, cl, methods.Batch{Features: f, Text: text})
+		outputs["logits"] = out.Logits
 		outputs["class"] = layers.ArgMax(out.Logits)
+		// What the hand-written prompts say of the same images.
+		outputs["zero-shot"] = layers.ArgMax(layers.MatMul(f.Image, s.Const(cl.Text), false, true))
 		if out.Index != nil {
 			outputs["index"] = out.Index
 		}
@@ -165,11 +168,11 @@ func (l *Lab) scope(vars []*graph.Variable) (*graph.Scope, methods.CLIP, error) 
 	return s, methods.CLIP{Model: l.model, Scope: s, Encoders: enc}, nil
 }
 
-func (e *evaluation) count(right bool, class *runfmt.ClassCount, kept []int, mask []float32) {
-	e.Images++
+// inspect counts an image for its class, and its kept tokens by whether they lie
+// on the object.
+func (e *evaluation) inspect(right bool, class *runfmt.ClassCount, kept []int, mask []float32) {
 	class.Images++
 	if right {
-		e.Right++
 		class.Right++
 	}
 	if kept == nil || mask == nil {
@@ -191,17 +194,26 @@ func (e *evaluation) count(right bool, class *runfmt.ClassCount, kept []int, mas
 	}
 }
 
-// pointing joins the halves' shares of kept tokens on the object; nil where no
+// pointing joins the sets' shares of kept tokens on the object; nil where no
 // token is kept or no object is known.
-func pointing(a, b evaluation) *runfmt.OnObject {
-	if a.patches.all == 0 {
+func pointing(of []evaluation) *runfmt.OnObject {
+	var sum evaluation
+	for _, e := range of {
+		for k, h := range e.hits {
+			sum.hits[k].on += h.on
+			sum.hits[k].tokens += h.tokens
+		}
+		sum.patches.on += e.patches.on
+		sum.patches.all += e.patches.all
+	}
+	if sum.patches.all == 0 {
 		return nil
 	}
-	share := func(k int) float64 { return percent(a.hits[k].on+b.hits[k].on, a.hits[k].tokens+b.hits[k].tokens) }
-	return &runfmt.OnObject{Top1: share(0), Top3: share(1), Top5: share(2), Chance: percent(a.patches.on+b.patches.on, a.patches.all+b.patches.all)}
+	share := func(k int) float64 { return percent(sum.hits[k].on, sum.hits[k].tokens) }
+	return &runfmt.OnObject{Top1: share(0), Top3: share(1), Top5: share(2), Chance: percent(sum.patches.on, sum.patches.all)}
 }
 
-// exampleCount is how many test images of each half a run shows.
+// exampleCount is how many test images of each set a run shows.
 const exampleCount = 6
 
 // examples spreads the images that are shown evenly over n.

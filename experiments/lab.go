@@ -3,6 +3,8 @@ package experiments
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"spotlighter/experiments/methods"
 	"spotlighter/graph/cpu"
@@ -18,19 +20,25 @@ import (
 type Lab struct {
 	pool  *cpu.Pool
 	model *clip.Model
-	bench *Benchmark
-	key   string // of what is held
+	*held                  // the data set at hand
+	kept  map[string]*held // by key, those of the cell's source and targets
 
-	full, plain *encoder // all features; the image's alone
-	test        *features
-	train       []*features // a view each
-	trainKey    string
-	labels      []int // of the training images
-	// badTest and badTrain are the images left out, and why.
-	badTest, badTrain []string
+	train    []*features // a view each
+	trainKey string
+	labels   []int    // of the training images
+	badTrain []string // training images left out, and why
 
 	// Note is told, in a line each, what a user should know of a run.
 	Note func(line string)
+}
+
+// held is a data set of which the test images are encoded.
+type held struct {
+	key         string
+	bench       *Benchmark
+	full, plain *encoder // all features; the image's alone
+	test        *features
+	badTest     []string // images left out, and why
 }
 
 // memoryLimit is how much memory the features of one split may take under
@@ -53,7 +61,7 @@ func (l *Lab) keeps(c Config, e *encoder, what string, n int) bool {
 // NewLab opens the model that the configuration names. Unknown words of the
 // data sets' classes are refused, or embedded at random, as it says.
 func NewLab(c Config) (*Lab, error) {
-	l := &Lab{pool: cpu.NewPool(c.Threads), Note: func(string) {}}
+	l := &Lab{pool: cpu.NewPool(c.Threads), Note: func(string) {}, kept: map[string]*held{}}
 	var err error
 	if c.Clip.Weights == "tiny" {
 		l.model, err = tiny.CLIP()
@@ -64,9 +72,8 @@ func NewLab(c Config) (*Lab, error) {
 		return nil, err
 	}
 	var texts []string
-	for _, name := range c.Dataset {
-		cell := c
-		cell.Dataset = List[string]{name}
+	for _, name := range slices.Concat(c.Dataset, c.Targets) {
+		cell := c.on(name)
 		b, err := OpenBenchmark(cell)
 		if err != nil {
 			return nil, err
@@ -113,40 +120,53 @@ func (l *Lab) classes(ctx context.Context, c Config, names []string) (methods.Cl
 	return cl, err
 }
 
+// testKey is equal for cells that read the same features of the same test images.
+func (c Config) testKey() string {
+	return fmt.Sprintf("%s %s %+v %s %s", c.Protocol, c.Dataset[0], c.Data, c.featureKey(), c.Cache)
+}
+
 // hold makes a cell's data set the one at hand: its test images encoded, unless
 // they were already. say is told the share of the work that is done.
 func (l *Lab) hold(ctx context.Context, c Config, say func(phase string, share float64)) error {
 	l.use(c)
-	key := fmt.Sprintf("%s %+v %s %s", c.Dataset[0], c.Data, c.featureKey(), c.Cache)
-	if key == l.key {
+	key := c.testKey()
+	if h, ok := l.kept[key]; ok {
+		l.held = h
 		return nil
 	}
 	b, err := OpenBenchmark(c)
 	if err != nil {
 		return err
 	}
-	l.bench, l.test, l.train, l.trainKey, l.key = b, nil, nil, "", ""
 	for _, n := range b.Notes {
 		l.Note(n)
 	}
-	if b.Test, l.badTest, err = l.readable(ctx, c, b.Test); err != nil {
+	h := &held{key: key, bench: b}
+	if b.Test, h.badTest, err = l.readable(ctx, c, b.Test); err != nil {
 		return err
 	}
-	if l.full, err = l.encoder(ctx, c, b.Classes, true); err != nil {
+	if h.full, err = l.encoder(ctx, c, b.Classes, true); err != nil {
 		return err
 	}
-	if l.plain, err = l.encoder(ctx, c, b.Classes, false); err != nil {
+	if h.plain, err = l.encoder(ctx, c, b.Classes, false); err != nil {
 		return err
 	}
-	enc := l.full
+	enc := h.full
 	if c.Spotlight.Variant == spotlight.Release { // no method reads tokens at test time
-		enc = l.plain
+		enc = h.plain
 	}
-	l.test, err = newFeatures(ctx, enc, b.Test, nil, l.keeps(c, enc, "test", len(b.Test)), func(s float64) { say("encode test images", s) })
+	h.test, err = newFeatures(ctx, enc, b.Test, nil, l.keeps(c, enc, "test", len(b.Test)), func(s float64) { say("encode test images", s) })
 	if err == nil {
-		l.key = key
+		l.held, l.kept[key] = h, h
 	}
 	return err
+}
+
+// forget drops the data sets that a cell does not need.
+func (l *Lab) forget(c Config) {
+	maps.DeleteFunc(l.kept, func(key string, _ *held) bool {
+		return key != c.testKey() && !slices.ContainsFunc(c.Targets, func(name string) bool { return key == c.on(name).testKey() })
+	})
 }
 
 // holdTrain makes a cell's few-shot images the ones at hand, in all views.

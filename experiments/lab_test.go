@@ -57,9 +57,9 @@ func TestStopAnywhere(t *testing.T) {
 	c := tinyCell(t, "coop+spotlighter")
 	moments := 0
 	phases := map[string]bool{}
-	want, dir, done, err := newLab(t, c).RunCell(t.Context(), c, func(phase string, _, _ int, _, _ float64) {
+	want, dir, done, err := newLab(t, c).RunCell(t.Context(), c, func(s Step) {
 		moments++
-		phases[phase] = true
+		phases[s.Phase] = true
 	})
 	if err != nil || done {
 		t.Fatalf("%v, done %v", err, done)
@@ -78,7 +78,7 @@ func TestStopAnywhere(t *testing.T) {
 		}
 		ctx, stop := context.WithCancel(t.Context())
 		n := 0
-		_, dir, _, err := lab.RunCell(ctx, c, func(string, int, int, float64, float64) {
+		_, dir, _, err := lab.RunCell(ctx, c, func(Step) {
 			if n++; n == at {
 				stop()
 			}
@@ -93,7 +93,7 @@ func TestStopAnywhere(t *testing.T) {
 		if _, err := runfmt.ReadResult(dir); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("moment %d: a stopped run has a result: %v", at, err)
 		}
-		got, _, _, err := lab.RunCell(t.Context(), c, func(string, int, int, float64, float64) {})
+		got, _, _, err := lab.RunCell(t.Context(), c, func(Step) {})
 		if err != nil {
 			t.Fatalf("moment %d: %v", at, err)
 		}
@@ -124,7 +124,7 @@ func TestCellsDoNotMix(t *testing.T) {
 	grid := tinyCell(t, "[clip, clip+spotlighter, coop, coop+spotlighter]")
 	grid.Dataset, grid.Seed = List[string]{"clutter", "fog"}, List[int]{1, 2}
 	lab := newLab(t, grid)
-	say := func(string, int, int, float64, float64) {}
+	say := func(Step) {}
 	for i, c := range grid.Cells() {
 		got, _, _, err := lab.RunCell(t.Context(), c, say)
 		if err != nil {

@@ -26,6 +26,7 @@ type trainer struct {
 	batch   int
 	at      position
 	Seconds float64 // spent in steps
+	steps   int     // taken by this process
 }
 
 // position is how far training has come: the next step of an epoch, and the
@@ -39,7 +40,7 @@ type position struct {
 // hooks are what the loop tells to others.
 type hooks struct {
 	epoch func(e int, loss, lr float64) error // at the end of each, counted from 1
-	step  func(done float64, t *trainer)
+	step  func(Step)
 }
 
 // newTrainer builds a method's step for n training images.
@@ -96,7 +97,13 @@ func (t *trainer) run(ctx context.Context, l *Lab, h hooks) error {
 				return err
 			}
 			t.at.LossSum += loss
-			h.step((float64(e)+float64(t.at.Step+1)/float64(steps))/float64(c.Epochs), t)
+			t.steps++
+			h.step(Step{
+				Epoch: e + 1, Epochs: c.Epochs, Step: t.at.Step + 1, Steps: steps, EpochOver: t.at.Step+1 == steps,
+				Done: (float64(e) + float64(t.at.Step+1)/float64(steps)) / float64(c.Epochs),
+				Loss: t.at.LossSum / float64(t.at.Step+1), LR: schedule.At(e),
+				ImagesPerSecond: float64(t.steps*t.batch) / t.Seconds,
+			})
 		}
 		t.at.LastLoss = t.at.LossSum / float64(steps)
 		if err := h.epoch(e+1, t.at.LastLoss, schedule.At(e)); err != nil {

@@ -18,14 +18,14 @@ type Picture struct {
 	Load func() (*preprocess.RGB, []float32, error)
 }
 
-// Benchmark is a data set cut for base-to-novel: the first half of the classes
-// is learned, both halves are tested.
+// Benchmark is a data set cut for a protocol: its first classes are learned, all
+// are tested.
 type Benchmark struct {
 	Name    string
 	Classes []string
-	Base    int // number of base classes: ceil(C/2)
+	Base    int // number of learned classes: ceil(C/2) in base-to-novel, else all
 	Test    []Picture
-	// FewShot draws the training images of the base classes. notes are what a
+	// FewShot draws the training images of the learned classes. notes are what a
 	// user should know of them, a line each.
 	FewShot func(shots, seed int) (ps []Picture, notes []string, err error)
 	// Notes are what a user should know of the data set, a line each.
@@ -40,15 +40,22 @@ const worldTest = 60
 
 // OpenBenchmark opens a cell's data set.
 func OpenBenchmark(c Config) (*Benchmark, error) {
-	name := c.Dataset[0]
+	b, err := openAny(c.Dataset[0], c.Data)
+	if err == nil && c.Protocol != BaseToNovel {
+		b.Base = len(b.Classes)
+	}
+	return b, err
+}
+
+func openAny(name string, d Data) (*Benchmark, error) {
 	if datasets.Known(name) {
-		return openFiles(name, c.Data)
+		return openFiles(name, d)
 	}
 	task, err := tiny.FindTask(name)
 	if err != nil {
 		return nil, err
 	}
-	return openWorld(task, c.Data), nil
+	return openWorld(task, d), nil
 }
 
 func openWorld(t tiny.Task, d Data) *Benchmark {

@@ -9,7 +9,7 @@ import (
 	"spotlighter/experiments/runfmt"
 )
 
-func quiet(string, int, int, float64, float64) {}
+func quiet(Step) {}
 
 // A run whose encoder keeps every patch is the run without pruning, to the bit;
 // one that drops some is another, with tokens that lie in the picture. What

@@ -24,7 +24,7 @@ func releaseCell(t *testing.T) Config {
 func TestReleaseGoesOn(t *testing.T) {
 	c := releaseCell(t)
 	lab := newLab(t, c)
-	want, dir, _, err := lab.RunCell(t.Context(), c, func(string, int, int, float64, float64) {})
+	want, dir, _, err := lab.RunCell(t.Context(), c, func(Step) {})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,15 +32,15 @@ func TestReleaseGoesOn(t *testing.T) {
 	c.Out = t.TempDir()
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	_, _, _, err = lab.RunCell(ctx, c, func(_ string, epoch, _ int, _, _ float64) {
-		if epoch == 2 {
+	_, _, _, err = lab.RunCell(ctx, c, func(s Step) {
+		if s.Epoch == 2 {
 			stop()
 		}
 	})
 	if !errors.Is(err, ErrStopped) {
 		t.Fatalf("stopped run: %v", err)
 	}
-	got, dir, _, err := newLab(t, c).RunCell(t.Context(), c, func(string, int, int, float64, float64) {})
+	got, dir, _, err := newLab(t, c).RunCell(t.Context(), c, func(Step) {})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +93,7 @@ func TestReleaseBank(t *testing.T) {
 		return slices.Clone(s.Store().Find("spotlight.memory.text_fine_cache").Value.F32)
 	}
 	first := bank(nil)
-	if err := tr.run(t.Context(), lab, hooks{epoch: func(int, float64, float64) error { return nil }, step: func(float64, *trainer) {}}); err != nil {
+	if err := tr.run(t.Context(), lab, hooks{epoch: func(int, float64, float64) error { return nil }, step: func(Step) {}}); err != nil {
 		t.Fatal(err)
 	}
 	trained := bank(tr.store.Variables())

@@ -147,14 +147,13 @@ func (r *Run) Checkpoint() string { return r.path(runfmt.CheckpointFile) }
 func (r *Run) Result() (runfmt.Result, error) { return runfmt.ReadResult(r.Dir) }
 
 // Finish writes the result and so marks the run done. What the configuration
-// knows (names, seed, hash) and the harmonic mean are filled in here.
+// knows (names, seed, hash) is filled in here.
 func (r *Run) Finish(result runfmt.Result) error {
 	result.Config = r.Config.Hash()
 	result.Protocol = r.Config.Protocol
 	result.Method = r.Config.Method[0]
 	result.Dataset = DatasetName(r.Config.Dataset[0])
 	result.Seed = r.Config.Seed[0]
-	result.HM = runfmt.HarmonicMean(result.Base, result.Novel)
 	if err := runfmt.WriteResult(r.Dir, result); err != nil {
 		return err
 	}

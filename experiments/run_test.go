@@ -119,7 +119,7 @@ func TestRunStates(t *testing.T) {
 	if len(env.Sessions) != 2 || env.Weights != "w2" || env.Sessions[0].Go != runtime.Version() || env.Sessions[0].Threads < 1 {
 		t.Errorf("env %+v, want two sessions on weights w2", env)
 	}
-	if err := r.Finish(runfmt.Result{Base: 60, Novel: 40}); err != nil {
+	if err := r.Finish(runfmt.Result{Base: 60, Novel: 40, HM: 48}); err != nil {
 		t.Fatal(err)
 	}
 	r.Close()

@@ -59,7 +59,7 @@ func runCells(t *testing.T, overrides []string) error {
 		return err
 	}
 	for _, cell := range c.Cells() {
-		if _, _, _, err := lab.RunCell(t.Context(), cell, func(string, int, int, float64, float64) {}); err != nil {
+		if _, _, _, err := lab.RunCell(t.Context(), cell, func(experiments.Step) {}); err != nil {
 			return err
 		}
 	}

@@ -36,9 +36,14 @@ type Result struct {
 	Dataset  string `json:"dataset"`
 	Seed     int    `json:"seed"`
 
-	Base  float64 `json:"base"`  // accuracy on the base classes, among themselves
-	Novel float64 `json:"novel"` // accuracy on the novel classes, among themselves
-	HM    float64 `json:"hm"`    // harmonic mean of the two
+	// Base and Novel are the accuracies on the base and on the novel classes, each
+	// among themselves, and HM their harmonic mean. In protocols without halves
+	// Base is the accuracy on all classes of the data set, Novel the mean over the
+	// targets, and HM, where there is no target either, Base: so that HM ranks runs
+	// of any protocol.
+	Base  float64 `json:"base"`
+	Novel float64 `json:"novel"`
+	HM    float64 `json:"hm"`
 
 	BaseClasses  int `json:"base_classes"`
 	NovelClasses int `json:"novel_classes"`
@@ -48,6 +53,10 @@ type Result struct {
 	// Classes are the classes one by one, the BaseClasses base ones first; absent
 	// in results of programs that did not count them.
 	Classes []ClassCount `json:"classes,omitempty"`
+
+	// Sets are all sets of classes that the run was tested on; absent in results of
+	// programs that tested less.
+	Sets []Set `json:"sets,omitempty"`
 
 	TrainableTensors int `json:"trainable_tensors"`
 	TrainableScalars int `json:"trainable_scalars"`
@@ -65,6 +74,9 @@ type Result struct {
 	FinalLoss    float64 `json:"final_loss"` // mean over the last epoch, 0 if nothing was trained
 	TrainSeconds float64 `json:"train_seconds"`
 	EvalSeconds  float64 `json:"eval_seconds"`
+	// RunSeconds are those of the process that finished the run, encoding included;
+	// 0 in results of programs that did not measure them.
+	RunSeconds float64 `json:"run_seconds,omitempty"`
 }
 
 // ClassCount is how many test images a class has and how many of them were
@@ -144,6 +156,11 @@ func ReadResult(dir string) (Result, error) {
 	for _, c := range r.Classes {
 		if c.Right < 0 || c.Right > c.Images {
 			return Result{}, fmt.Errorf("%s: classes: %s has %d right of %d images", path, c.Name, c.Right, c.Images)
+		}
+	}
+	for _, s := range r.Sets {
+		if err := s.check(); err != nil {
+			return Result{}, fmt.Errorf("%s: %w", path, err)
 		}
 	}
 	for name, v := range map[string]float64{"base": r.Base, "novel": r.Novel, "hm": r.HM} {

@@ -23,8 +23,8 @@ func quick(out string, args ...string) []string {
 func TestTableAndJSON(t *testing.T) {
 	out := t.TempDir()
 	first := mustRun(t, quick(out, "--json")...)
-	if n := strings.Count(first.stderr, "\n"); n != 16 || !strings.HasPrefix(first.stderr, "[ 1/16] clip clutter seed 1  base ") {
-		t.Errorf("progress has %d lines, want one a run:\n%s", n, first.stderr)
+	if n := strings.Count(first.stderr, "\n"); n != 16+8*2 || !strings.HasPrefix(first.stderr, "[ 1/16] clip clutter seed 1  base ") {
+		t.Errorf("progress has %d lines, want one a run and one an epoch:\n%s", n, first.stderr)
 	}
 	var table results.Table
 	if err := json.Unmarshal([]byte(first.out), &table); err != nil {

@@ -102,9 +102,7 @@ func runAll(ctx context.Context, cfg experiments.Config, f runFlags, name string
 	var dirs []string
 	for i, c := range cells {
 		p.Start(i)
-		res, dir, done, err := lab.RunCell(ctx, c, func(phase string, epoch, epochs int, share, loss float64) {
-			p.Step(progress.Step{Phase: phase, Epoch: epoch, Epochs: epochs, Done: share, Loss: loss})
-		})
+		res, dir, done, err := lab.RunCell(ctx, c, func(s experiments.Step) { p.Step(progress.Step(s)) })
 		if err != nil {
 			return err
 		}

@@ -1,5 +1,5 @@
 // Package progress tells a person how far a list of runs is: on a terminal by
-// one line that is rewritten in place, elsewhere by one plain line a finished run.
+// one line that is rewritten in place, elsewhere by a plain line an epoch and a run.
 package progress
 
 import (
@@ -24,11 +24,13 @@ type Task struct {
 
 // Step is where the current run is. Values that are 0 are not shown.
 type Step struct {
+	Phase           string // what is done outside of epochs, such as "evaluate"
 	Epoch, Epochs   int
-	Phase           string  // what is done outside of epochs, such as "evaluate"
+	Step, Steps     int     // of the epoch
 	Done            float64 // share of the run's work, 0 to 1
-	Loss            float64
+	Loss, LR        float64
 	ImagesPerSecond float64
+	EpochOver       bool // this was the epoch's last step
 }
 
 // Reporter is safe for concurrent use.
@@ -72,10 +74,17 @@ func (r *Reporter) Start(i int) {
 	r.draw(Step{})
 }
 
-// Step updates the line of the current task.
+// Step updates the line of the current task; elsewhere than on a terminal it
+// prints a line at the end of each epoch.
 func (r *Reporter) Step(s Step) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.width == nil {
+		if s.EpochOver {
+			r.print(r.text(s, r.now()))
+		}
+		return
+	}
 	r.draw(s)
 }
 
@@ -83,7 +92,7 @@ func (r *Reporter) Step(s Step) {
 func (r *Reporter) Finish(i int, outcome string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	took := r.now().Sub(r.started)
+	took := max(r.now().Sub(r.started), 0)
 	r.spent += took
 	r.worked += r.tasks[i].Work
 	r.tasks[i].Work = 0
@@ -135,10 +144,16 @@ func (r *Reporter) clear() {
 // draw rewrites the terminal's line; elsewhere it does nothing.
 func (r *Reporter) draw(s Step) {
 	now := r.now()
-	if r.quiet || r.width == nil || r.current < 0 || now.Sub(r.drawn) < redraw {
+	since := now.Sub(r.drawn) // negative where the clock went backwards
+	if r.quiet || r.width == nil || r.current < 0 || since >= 0 && since < redraw {
 		return
 	}
 	r.drawn, r.onLine = now, true
+	fmt.Fprint(r.out, "\r", fit(r.text(s, now), r.width()-1), "\x1b[K")
+}
+
+// text is all that there is to say of the current task.
+func (r *Reporter) text(s Step, now time.Time) string {
 	parts := []string{r.head(r.current)}
 	if s.Phase != "" {
 		parts = append(parts, s.Phase)
@@ -146,8 +161,14 @@ func (r *Reporter) draw(s Step) {
 	if s.Epochs > 0 {
 		parts = append(parts, fmt.Sprintf("epoch %d/%d", s.Epoch, s.Epochs))
 	}
+	if s.Steps > 0 && !s.EpochOver {
+		parts = append(parts, fmt.Sprintf("step %d/%d", s.Step, s.Steps))
+	}
 	if s.Loss != 0 {
 		parts = append(parts, fmt.Sprintf("loss %.3f", s.Loss))
+	}
+	if s.LR > 0 {
+		parts = append(parts, fmt.Sprintf("lr %.2g", s.LR))
 	}
 	if s.ImagesPerSecond > 0 {
 		parts = append(parts, fmt.Sprintf("%.0f images/s", s.ImagesPerSecond))
@@ -155,7 +176,7 @@ func (r *Reporter) draw(s Step) {
 	if left, ok := r.left(now, s.Done); ok {
 		parts = append(parts, short(left)+" left")
 	}
-	fmt.Fprint(r.out, "\r", fit(strings.Join(parts, "  "), r.width()-1), "\x1b[K")
+	return strings.Join(parts, "  ")
 }
 
 // left is the time that the rest will take at the pace so far; not known

@@ -118,3 +118,32 @@ func TestShort(t *testing.T) {
 		}
 	}
 }
+
+// Elsewhere than on a terminal an epoch is a line, with all that is known of it.
+func TestLineAnEpoch(t *testing.T) {
+	var b strings.Builder
+	now := time.Unix(1000, 0)
+	r := &Reporter{out: &b, now: func() time.Time { return now }, tasks: []Task{{"a", 1}}, current: -1}
+	r.Start(0)
+	now = now.Add(2 * time.Second)
+	r.Step(Step{Epoch: 1, Epochs: 4, Step: 1, Steps: 2, Done: .125, Loss: 1.5, LR: .02, ImagesPerSecond: 80})
+	r.Step(Step{Epoch: 1, Epochs: 4, Step: 2, Steps: 2, Done: .25, Loss: 1.25, LR: .02, ImagesPerSecond: 81, EpochOver: true})
+	r.Step(Step{Phase: "evaluate", Done: .9})
+	if want := "[1/1] a  epoch 1/4  loss 1.250  lr 0.02  81 images/s  6.0s left\n"; b.String() != want {
+		t.Errorf("%q, want %q", b.String(), want)
+	}
+}
+
+// A clock that goes backwards neither stops the line nor makes times negative.
+func TestClockGoesBackwards(t *testing.T) {
+	var b strings.Builder
+	now := time.Unix(1000, 0)
+	r := &Reporter{out: &b, now: func() time.Time { return now }, width: func() int { return 80 }, tasks: []Task{{"a", 1}}, current: -1}
+	r.Start(0)
+	now = now.Add(-time.Hour)
+	r.Step(Step{Epoch: 1, Epochs: 2, Done: .5, Loss: 1})
+	r.Finish(0, "done")
+	if got := b.String(); !strings.Contains(got, "epoch 1/2") || strings.Contains(got, "-") || !strings.Contains(got, "done  0.0s\n") {
+		t.Errorf("%q", got)
+	}
+}
