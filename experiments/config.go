@@ -11,6 +11,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"spotlighter/spotlight"
+	"spotlighter/textenc"
 )
 
 // Config is one experiment: a grid of methods, data sets and seeds under one
@@ -34,6 +35,9 @@ type Config struct {
 
 	Spotlight spotlight.Config `yaml:"spotlight"`
 	Prune     Prune            `yaml:"prune" json:",omitzero"` // the hash of a run without it stays
+
+	// Text switches what the text encoder saves.
+	Text textenc.Options `yaml:"text" json:",omitzero"` // the hash of a run that saves all stays
 
 	Out     string `yaml:"out"`     // folder of the run folders
 	Threads int    `yaml:"threads"` // 0: all cores
@@ -91,6 +95,7 @@ func Default() Config {
 		},
 		Spotlight: spotlight.Default(),
 		Prune:     defaultPrune(),
+		Text:      textenc.Fast(),
 		Out:       "runs",
 		Cache:     "auto",
 	}

@@ -116,7 +116,9 @@ func (l *Lab) classes(ctx context.Context, c Config, names []string) (methods.Cl
 	if cl.Prompts, err = textenc.NewPrompts(ids, l.model.Text.Context); err != nil {
 		return cl, err
 	}
-	cl.Text, err = clip.NewZeroShot(l.model, l.pool).Text(ctx, texts)
+	z := clip.NewZeroShot(l.model, l.pool)
+	z.Options = c.Text
+	cl.Text, err = z.Text(ctx, texts)
 	return cl, err
 }
 

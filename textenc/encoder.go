@@ -84,13 +84,23 @@ func (e *Encoder) Forward(x, eot *layers.Node) Output {
 	x = layers.Add(x, layers.Slice(e.Positions, 0, 0, s[1]))
 	leave()
 	o := Output{Tokens: []*layers.Node{x}}
+	var mixed *layers.Node
 	for _, b := range e.Blocks {
-		x, _ = b.Forward(x, true)
+		mixed = layers.Attention(b.QKV(x), b.Heads, true)
+		x = b.Finish(x, mixed)
 		o.Tokens = append(o.Tokens, x)
 	}
 	o.Last = e.Final.Forward(x)
-	defer e.scope.Enter()()
-	end := layers.Reshape(layers.Gather(o.Last, eot), s[0], e.Width)
-	o.Feature = layers.MatMul(end, e.Projection, false, false)
+	end := func(x *layers.Node) *layers.Node { return layers.Reshape(layers.Gather(x, eot), s[0], e.Width) }
+	o.Feature = e.read(end(o.Tokens[e.Layers-1]), end(mixed))
 	return o
+}
+
+// read does what follows the last attention for the rows that a feature is read
+// at alone: x and mixed [C, W], what the last block reads and has mixed, give
+// [C, D]. Nothing else looks at the other rows.
+func (e *Encoder) read(x, mixed *layers.Node) *layers.Node {
+	x = e.Final.Forward(e.Blocks[e.Layers-1].Finish(x, mixed))
+	defer e.scope.Enter()()
+	return layers.MatMul(x, e.Projection, false, false)
 }

@@ -10,7 +10,7 @@ import (
 // Prompts are token ids of one text a class, as rows of the embedding table.
 type Prompts struct {
 	IDs  [][]int // each SOT, words, EOT; of different lengths
-	Rows int     // T: the longest
+	Rows int     // T: the longest, or more
 }
 
 // NewPrompts checks the lengths against the encoder's context. A prompt without
@@ -30,6 +30,12 @@ func NewPrompts(ids [][]int, context int) (Prompts, error) {
 		p.Rows = max(p.Rows, len(x))
 	}
 	return p, nil
+}
+
+// Padded are the same prompts with T = rows, at least the longest.
+func (p Prompts) Padded(rows int) Prompts {
+	p.Rows = max(p.Rows, rows)
+	return p
 }
 
 // IDTensor is [C, T], padded with 0, which no result depends on.

@@ -2,11 +2,10 @@ package methods
 
 // zeroShot is CLIP with hand-written prompts (Radford et al., arXiv 2103.00020,
 // section 3.1). Nothing is learned.
-type zeroShot struct{}
+type zeroShot struct{ Options }
 
-func (zeroShot) Text(c CLIP, cl Classes) *Node {
-	x := c.Encoders.Text.Embed(c.Scope.Const(cl.Prompts.IDTensor()))
-	return unit(c.Encoders.Text.Forward(x, c.Scope.Const(cl.Prompts.EOTTensor())).Feature)
+func (m zeroShot) Text(c CLIP, cl Classes) *Node {
+	return unit(c.Encoders.Text.Classes(cl.Prompts, nil, m.TextEncoder))
 }
 
 func (zeroShot) Build(c CLIP, _ Classes, b Batch) Outputs {

@@ -6,7 +6,6 @@ import (
 	"spotlighter/graph"
 	"spotlighter/layers"
 	"spotlighter/optim"
-	"spotlighter/textenc"
 )
 
 // coop learns the words around the class names, one context for all classes
@@ -20,9 +19,7 @@ func (m coop) Text(c CLIP, cl Classes) *Node {
 	s := c.Scope.Sub("prompt")
 	start := m.start(c)
 	context := s.Var(contextName, graph.Trainable, graph.Values(start.F32), start.Shape...)
-	e := c.Encoders.Text
-	x := textenc.Learned(e.Embed(c.Scope.Const(cl.Prompts.IDTensor())), context)
-	return unit(e.Forward(x, c.Scope.Const(cl.Prompts.EOTTensor())).Feature)
+	return unit(c.Encoders.Text.Classes(cl.Prompts, context, m.TextEncoder))
 }
 
 // start is the embeddings of the context words [M, W].

@@ -28,6 +28,7 @@ type Options struct {
 	ScalarLR     float64 // rate of Spotlighter's scalars, as a multiple of the prompt's
 	Seed         uint64  // of what starts at random
 	Spotlight    spotlight.Config
+	TextEncoder  textenc.Options
 }
 
 // CLIP is the frozen model in the graph of one program.
@@ -76,7 +77,7 @@ type Method interface {
 // New returns the method of that name: a prompt, and what is plugged into it
 // after a plus sign.
 func New(name string, o Options) (Method, error) {
-	prompts := map[string]Method{"clip": zeroShot{}, "coop": coop{o}}
+	prompts := map[string]Method{"clip": zeroShot{o}, "coop": coop{o}}
 	base, plug, plugged := strings.Cut(name, "+")
 	m := prompts[base]
 	if m == nil || plugged && plug != "spotlighter" {

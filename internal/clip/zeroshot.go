@@ -14,12 +14,13 @@ import (
 
 // ZeroShot encodes texts and pictures by a frozen model alone.
 type ZeroShot struct {
-	model *Model
-	pool  *cpu.Pool
+	Options textenc.Options // of the text encoder; all savings, unless it is changed
+	model   *Model
+	pool    *cpu.Pool
 }
 
 // NewZeroShot returns an encoder of texts and pictures.
-func NewZeroShot(m *Model, pool *cpu.Pool) *ZeroShot { return &ZeroShot{m, pool} }
+func NewZeroShot(m *Model, pool *cpu.Pool) *ZeroShot { return &ZeroShot{textenc.Fast(), m, pool} }
 
 // Text encodes texts to unit rows [C, D].
 func (z *ZeroShot) Text(ctx context.Context, texts []string) (graph.Tensor, error) {
@@ -40,8 +41,7 @@ func (z *ZeroShot) Text(ctx context.Context, texts []string) (graph.Tensor, erro
 	}
 	var out *layers.Node
 	err = graph.Try(func() {
-		x := e.Text.Embed(s.Const(prompts.IDTensor()))
-		out = layers.L2Normalize(e.Text.Forward(x, s.Const(prompts.EOTTensor())).Feature, 0)
+		out = layers.L2Normalize(e.Text.Classes(prompts, nil, z.Options), 0)
 	})
 	if err != nil {
 		return graph.Tensor{}, err

@@ -1,0 +1,68 @@
+package layers_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"spotlighter/graph"
+	"spotlighter/graph/optest"
+	"spotlighter/layers"
+)
+
+func TestSharedAttention(t *testing.T) {
+	for _, c := range []struct {
+		w, heads, prefix int
+		lengths          []int
+	}{
+		{1, 1, 1, []int{1}}, {4, 2, 3, []int{1}}, {6, 3, 1, []int{4, 1, 2}}, {4, 4, 5, []int{2, 2, 2}},
+		{4, 2, 2, []int{40, 9, 50, 1, 1}}, // several groups, one longer than a group should be
+	} {
+		rows := c.prefix
+		for _, n := range c.lengths {
+			rows += n
+		}
+		optest.Check(t, Case{
+			Name: fmt.Sprint(c), Inputs: []Input{normal(rows, 3*c.w)},
+			Build: one(func(x *Node) *Node { return layers.SharedAttention(x, c.heads, c.prefix, c.lengths) }),
+		})
+	}
+}
+
+// Each text's rows are those of its own attention over prefix and text, with
+// the gradients of both.
+func TestSharedAttentionOfTexts(t *testing.T) {
+	const w, heads, p = 6, 3, 3
+	lengths := []int{2, 47, 1, 5}
+	optest.Check(t, Case{
+		Name: "shared less one by one", Inputs: []Input{normal(p+2+47+1+5, 3*w)}, Want: make([]float64, (p+2+47+1+5)*w), WantTol: 1e-14,
+		Build: one(func(x *Node) *Node {
+			prefix := layers.Slice(x, 0, 0, p)
+			alone := func(x *Node) *Node {
+				n := layers.ShapeOf(x)[0]
+				return layers.Reshape(layers.Attention(layers.Reshape(x, 1, n, 3*w), heads, true), n, w)
+			}
+			parts, at := []*Node{alone(prefix)}, p
+			for _, n := range lengths {
+				text := alone(layers.Concat(0, prefix, layers.Slice(x, 0, at, at+n)))
+				parts, at = append(parts, layers.Slice(text, 0, p, p+n)), at+n
+			}
+			return layers.Sub(layers.SharedAttention(x, heads, p, lengths), layers.Concat(0, parts...))
+		}),
+	})
+}
+
+func TestSharedAttentionRefuses(t *testing.T) {
+	for name, c := range map[string]struct {
+		rows, prefix int
+		lengths      []int
+	}{"rows": {6, 2, []int{3}}, "prefix": {3, 0, []int{3}}, "a text of none": {5, 2, []int{3, 0}}} {
+		err := graph.Try(func() {
+			s := graph.New(graph.NewStore(nil), graph.Float32)
+			layers.SharedAttention(s.Input("x", graph.Float32, c.rows, 6), 2, c.prefix, c.lengths)
+		})
+		if err == nil || !strings.Contains(err.Error(), "shared attention") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
