@@ -112,7 +112,7 @@ func (c Chart) svg() (string, error) {
 	}
 	w := c.width()
 	canvas := vgsvg.New(w, chartHeight)
-	p.Draw(draw.New(canvas))
+	p.Draw(draw.Crop(draw.New(canvas), 0, -8, 0, -5)) // the page's font may be wider
 	var b strings.Builder
 	if _, err := canvas.WriteTo(&b); err != nil {
 		return "", fmt.Errorf("plot: %w", err)

@@ -115,6 +115,8 @@ func (c Chart) lines(p *plot.Plot, legend bool) error {
 	}
 	widen(&p.X)
 	widen(&p.Y)
+	side := (p.X.Max - p.X.Min) * .04 // for the outer labels
+	p.X.Min, p.X.Max = p.X.Min-side, p.X.Max+side
 	room := .05
 	if legend { // above the lines
 		room += .07 * float64(len(c.Series))

@@ -87,7 +87,7 @@ func resultTables(group string, t Table, styles []string) []sheetTable {
 				number(r.ImagesPerSecond, "%.0f"), {Text: scalars(r), Sort: strconv.Itoa(r.TrainableScalars), Numeric: true}, on,
 			})
 		}
-		list = append(list, table)
+		list = append(list, table.withoutEmpty())
 	}
 	list[len(list)-1].Note = t.legend()
 	return list
@@ -124,7 +124,25 @@ func overviewTable(groups []Group, baseline string, styles []string) (*sheetTabl
 			t.Rows = append(t.Rows, append(row, methodCell(r.Method, styles), statCell(r.Base), statCell(r.Novel), statCell(r.HM), diffCell(r.Diff)))
 		}
 	}
-	return t, nil
+	full := t.withoutEmpty()
+	return &full, nil
+}
+
+// withoutEmpty leaves out the columns that no row has anything in.
+func (t sheetTable) withoutEmpty() sheetTable {
+	var head []headCell
+	rows := make([][]cell, len(t.Rows))
+	for i, h := range t.Head {
+		if !slices.ContainsFunc(t.Rows, func(r []cell) bool { return r[i].Text != "" }) {
+			continue
+		}
+		head = append(head, h)
+		for j, r := range t.Rows {
+			rows[j] = append(rows[j], r[i])
+		}
+	}
+	t.Head, t.Rows = head, rows
+	return t
 }
 
 func isNumber(s string) bool {
