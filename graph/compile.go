@@ -13,6 +13,13 @@ type Update struct {
 	Value *Node
 }
 
+// Options change how a graph is compiled.
+type Options struct {
+	// Plain runs the graph's ops as they stand: none takes in the op that reads
+	// its result, and no result lies over an operand. The values are the same.
+	Plain bool
+}
+
 // step is one op of a program: where its operands come from and where its
 // result goes. Backends execute steps; nothing here knows of a backend.
 type step struct {

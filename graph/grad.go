@@ -6,6 +6,8 @@ import (
 
 	"gonum.org/v1/gonum/graph"
 	"gorgonia.org/gorgonia"
+
+	"spotlighter/graph/cpu"
 )
 
 // Grad returns the gradients of a scalar loss with respect to variables, by
@@ -66,4 +68,25 @@ func operands(g *gorgonia.ExprGraph, n *Node) []*Node {
 		c = append(c, x.(*Node))
 	}
 	return slices.Clip(c)
+}
+
+// sum is Gorgonia's addition of two gradients of one shape.
+type sum struct{ NoGrad }
+
+func (sum) Name() string                  { return "add" }
+func (sum) Loops()                        {}
+func (sum) Adds() bool                    { return true }
+func (sum) Overwrites(int) bool           { return true }
+func (sum) Infer(in []Type) (Type, error) { return in[0], nil }
+func (sum) Run(c *Ctx, out Tensor, in []Tensor) error {
+	if out.Dtype == Float64 {
+		addInto(c, out.F64, in[0].F64, in[1].F64)
+	} else {
+		addInto(c, out.F32, in[0].F32, in[1].F32)
+	}
+	return nil
+}
+
+func addInto[T cpu.Float](c *Ctx, out, a, b []T) {
+	c.For(len(out), 1<<14, func(lo, hi int) { cpu.Add(out[lo:hi], a[lo:hi], b[lo:hi]) })
 }

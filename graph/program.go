@@ -26,13 +26,6 @@ type Program struct {
 	warm    bool           // it has run: scratch memory has its size, and work can be kept
 }
 
-// Options change how a graph is compiled.
-type Options struct {
-	// Plain runs the graph's ops as they stand: none takes in the op that reads
-	// its result, and no result lies over an operand. The values are the same.
-	Plain bool
-}
-
 type feed struct {
 	name  string
 	value int
@@ -309,25 +302,4 @@ func (p *Program) Bytes() int64 {
 		n += int64(k) * int64(t.Size())
 	}
 	return n
-}
-
-// sum is Gorgonia's addition of two gradients of one shape.
-type sum struct{ NoGrad }
-
-func (sum) Name() string                  { return "add" }
-func (sum) Loops()                        {}
-func (sum) Adds() bool                    { return true }
-func (sum) Overwrites(int) bool           { return true }
-func (sum) Infer(in []Type) (Type, error) { return in[0], nil }
-func (sum) Run(c *Ctx, out Tensor, in []Tensor) error {
-	if out.Dtype == Float64 {
-		addInto(c, out.F64, in[0].F64, in[1].F64)
-	} else {
-		addInto(c, out.F32, in[0].F32, in[1].F32)
-	}
-	return nil
-}
-
-func addInto[T cpu.Float](c *Ctx, out, a, b []T) {
-	c.For(len(out), 1<<14, func(lo, hi int) { cpu.Add(out[lo:hi], a[lo:hi], b[lo:hi]) })
 }
