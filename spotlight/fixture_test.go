@@ -47,7 +47,7 @@ type reference struct {
 }
 
 func load(t *testing.T, file string, blocks []int, reread int, dtype graph.Dtype) *reference {
-	x := &reference{t: t, dtype: dtype, pool: cpu.NewPool(2), cfg: Default(), batch: 6, classes: 5, ctxN: 4}
+	x := &reference{t: t, dtype: dtype, pool: cpu.NewPool(2), cfg: oneReading(), batch: 6, classes: 5, ctxN: 4}
 	x.cfg.Blocks, x.cfg.RereadBlocks, x.cfg.Window = blocks, reread, 3
 	x.ref = fixture.Open(t, "fixtures", "paper", file+".safetensors")
 	x.in = fixture.Open(t, "fixtures", "release", "inputs.safetensors")

@@ -43,7 +43,7 @@ func TestScalars(t *testing.T) {
 	for k := 1; k <= 9; k++ {
 		for _, h := range []int{1, 2, 4, 8} {
 			for level1 := 1; level1 <= k; level1++ {
-				c := Default()
+				c := oneReading()
 				c.Keep, c.Level1, c.Heads = k, level1, h
 				want := k + h + 8
 				if level1 == k { // one level has one strength
@@ -69,13 +69,13 @@ func TestScalars(t *testing.T) {
 		"class-wise":          {func(c *Config) { c.Candidates = 3 }, 21},
 		"literal":             {func(c *Config) { c.Tokens, c.Read, c.LocalLoss = "plain", "tokens", true }, 21},
 	} {
-		cfg := Default()
+		cfg := oneReading()
 		c.change(&cfg)
 		if n := count(cfg); n != c.want {
 			t.Errorf("%s: %d scalars, want %d", name, n, c.want)
 		}
 	}
-	s, err := declared(Default())
+	s, err := declared(oneReading())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +92,7 @@ func TestScalars(t *testing.T) {
 // The training-free mode reads the image by its own activation, writes nothing
 // and needs nothing that training would bring.
 func TestTrainingFree(t *testing.T) {
-	c := Default().TrainingFree()
+	c := oneReading().TrainingFree()
 	x := newToy(t, c, graph.Float32)
 	if us := x.model.Updates(Output{}, nil); us != nil {
 		t.Errorf("%d updates of the bank", len(us))
@@ -149,7 +149,7 @@ func TestConfigRefused(t *testing.T) {
 		"sum to the feature, tokens: val":                                 func(c *Config) { c.Tokens, c.Read = "value", "pool" },
 		"would change nothing":                                            func(c *Config) { c.Select, c.Read = "all", "pool" },
 	} {
-		c := Default()
+		c := oneReading()
 		change(&c)
 		if err := c.Validate(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error is %v, want %s", err, want)
@@ -168,7 +168,7 @@ func TestSizesRefused(t *testing.T) {
 		"spotlight.heads: 32 do not divide the joint width 16":   func(c *Config) { c.Heads = 32 },
 		"spotlight.keep: 1000, the image encoder has 16 patches": func(c *Config) { c.Keep, c.Window = 1000, 0 },
 	} {
-		c := Default()
+		c := oneReading()
 		change(&c)
 		if err := c.Validate(); err != nil {
 			t.Fatal(err)
@@ -182,7 +182,7 @@ func TestSizesRefused(t *testing.T) {
 // Each row of the class-wise mode is the default's activation under the belief
 // in that one class.
 func TestCandidates(t *testing.T) {
-	c := Default()
+	c := oneReading()
 	c.Candidates = 3
 	s := graph.New(graph.NewStore(nil), graph.Float64)
 	e, pass := toyEncoder(s)

@@ -15,7 +15,7 @@ import (
 // prunedToy encodes the toy's images with patches dropped.
 func prunedToy(t *testing.T, p vit.Prune, by string, outputs func(s *graph.Scope, e *vit.Encoder, o vit.Output, f Features) map[string]*Node) *graph.Program {
 	t.Helper()
-	c := Default()
+	c := oneReading()
 	s := graph.New(graph.NewStore(nil), graph.Float64)
 	v := toyVision
 	v.Prune = p
@@ -63,9 +63,9 @@ func TestRereadOfPruned(t *testing.T) {
 func TestTokensOfPruned(t *testing.T) {
 	for _, by := range pruneBy {
 		program := prunedToy(t, vit.Prune{Block: 1, Keep: .3}, by, func(_ *graph.Scope, e *vit.Encoder, o vit.Output, f Features) map[string]*Node {
-			plain := Default()
+			plain := oneReading()
 			plain.Tokens = "plain"
-			value := Default()
+			value := oneReading()
 			value.Tokens = "value"
 			return map[string]*Node{"remain": f.Remain, "contribution": f.Tokens, "attention": f.Attention,
 				"plain": Encode(plain, e, o).Tokens, "value": Encode(value, e, o).Tokens}
@@ -93,7 +93,7 @@ func TestKeptOfPruned(t *testing.T) {
 		func(c *Config) { c.Read = "pool" },
 		func(c *Config) { c.Candidates = 2 },
 	} {
-		c := Default()
+		c := oneReading()
 		change(&c)
 		program := prunedToy(t, vit.Prune{Block: 2, Keep: .35}, PruneByAttention, func(s *graph.Scope, e *vit.Encoder, _ vit.Output, f Features) map[string]*Node {
 			m := New(s, c, e, toyTau, unitDraw("bank", toyClasses, c.Prototypes, 16))
@@ -118,7 +118,7 @@ func TestKeptOfPruned(t *testing.T) {
 		v.Prune = vit.Prune{Block: 1, Keep: .25}
 		s := graph.New(graph.NewStore(nil), graph.Float64)
 		e := vit.New(s.Sub("visual"), layers.Weights{Kind: graph.Frozen, Seed: 3, Init: true}, v)
-		New(s, Default(), e, toyTau, unitDraw("bank", toyClasses, 5, 16))
+		New(s, oneReading(), e, toyTau, unitDraw("bank", toyClasses, 5, 16))
 	})
 	if err == nil || !strings.Contains(err.Error(), "spotlight.keep: 5, pruning leaves 4 patches") {
 		t.Errorf("error is %v", err)

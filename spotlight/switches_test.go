@@ -65,10 +65,10 @@ var switches = []struct {
 }
 
 func TestSwitches(t *testing.T) {
-	base := newToy(t, Default(), graph.Float32).run()
+	base := newToy(t, oneReading(), graph.Float32).run()
 	for _, sw := range switches {
 		t.Run(sw.name, func(t *testing.T) {
-			c := Default()
+			c := oneReading()
 			sw.change(&c)
 			x := newToy(t, c, graph.Float32)
 			bank := clone(x.state("bank").Value)
@@ -127,7 +127,7 @@ func TestSwitches(t *testing.T) {
 func TestGradientsOfSwitches(t *testing.T) {
 	for _, sw := range switches {
 		t.Run(sw.name, func(t *testing.T) {
-			c := Default()
+			c := oneReading()
 			sw.change(&c)
 			x := newToy(t, c, graph.Float64)
 			p, err := x.scope.Compile(cpu.NewPool(1), x.nodes)

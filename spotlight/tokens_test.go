@@ -38,7 +38,7 @@ func TestContributions(t *testing.T) {
 	for _, blocks := range [][]int{{1, 2, 3}, {3}, {1, 3}} {
 		t.Run(fmt.Sprint(blocks), func(t *testing.T) {
 			p, store := encoded(t, func(s *graph.Scope, e *vit.Encoder, o vit.Output) map[string]*Node {
-				c := Default()
+				c := oneReading()
 				c.Blocks = blocks
 				f := Encode(c, e, o)
 				out := map[string]*Node{"tokens": f.Tokens, "image": f.Image, "raw": o.Feature, "last": o.Tokens[e.Layers], "attention": f.Attention}
@@ -137,7 +137,7 @@ func TestRereadWithoutBias(t *testing.T) {
 	for blocks := 1; blocks <= 3; blocks++ {
 		const m = 2
 		p, _ := encoded(t, func(s *graph.Scope, e *vit.Encoder, o vit.Output) map[string]*Node {
-			c := Default()
+			c := oneReading()
 			c.RereadBlocks = blocks
 			f := Encode(c, e, o)
 			if len(f.Keys) != blocks {
@@ -170,7 +170,7 @@ func TestRereadWithoutBias(t *testing.T) {
 // A bias that hides all patches but one gives what CLS reads of that one.
 func TestRereadOfOnePatch(t *testing.T) {
 	p, store := encoded(t, func(s *graph.Scope, e *vit.Encoder, o vit.Output) map[string]*Node {
-		c := Default()
+		c := oneReading()
 		c.RereadBlocks = 1
 		f := Encode(c, e, o)
 		bias := graph.NewTensor(graph.Float64, toyImages, 1, 16)
@@ -204,7 +204,7 @@ func TestRereadOfOnePatch(t *testing.T) {
 // Features that are fed from a cache have the names and shapes of those of the
 // encoder.
 func TestInputs(t *testing.T) {
-	for inputs, c := range map[int]Config{3 + 1 + 2*2: Default(), 3: {Read: "tokens", Tokens: "plain"}} {
+	for inputs, c := range map[int]Config{3 + 1 + 2*2: oneReading(), 3: {Read: "tokens", Tokens: "plain"}} {
 		p, _ := encoded(t, func(_ *graph.Scope, e *vit.Encoder, o vit.Output) map[string]*Node { return Encode(c, e, o).Named() })
 		s := graph.New(graph.NewStore(nil), graph.Float64)
 		named := Inputs(c, s, toyVision, toyImages).Named()
