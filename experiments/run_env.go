@@ -61,6 +61,9 @@ func newSession(threads int) Session {
 	return s
 }
 
+// CPU is the processor's name, or its architecture where that is all that is known.
+func CPU() string { return cmp.Or(cpuModel(), runtime.GOARCH) }
+
 // checkWeights refuses to go on from a run that other weights began.
 func (r *Run) checkWeights(hash string) error {
 	env, err := r.readEnv()
