@@ -24,21 +24,21 @@ func paramsCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
+			w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 			cfg.Dataset, cfg.Seed = cfg.Dataset[:1], cfg.Seed[:1]
 			for _, c := range cfg.Cells() {
 				vars, err := lab.Trainables(cmd.Context(), c)
 				if err != nil {
 					return err
 				}
-				fmt.Fprintf(w, "%s\t\tscalars\t\n", c.Method[0])
+				fmt.Fprintf(w, "%s\t\t scalars\n", c.Method[0])
 				total := 0
 				for _, v := range vars {
 					n := v.Value.Len()
 					total += n
-					fmt.Fprintf(w, "%s\t%v\t%d\t\n", v.Name, []int(v.Type.Shape), n)
+					fmt.Fprintf(w, "  %s\t%v\t%8d\n", v.Name, []int(v.Type.Shape), n)
 				}
-				fmt.Fprintf(w, "total\t%d tensors\t%d\t\n\n", len(vars), total)
+				fmt.Fprintf(w, "  total\t%d tensors\t%8d\n\n", len(vars), total)
 			}
 			return w.Flush()
 		},
