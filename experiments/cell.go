@@ -4,7 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"os"
+	"time"
+
+	"github.com/sirupsen/logrus"
 
 	"spotlighter/experiments/methods"
 	"spotlighter/experiments/runfmt"
@@ -40,11 +45,16 @@ var ErrStopped = errors.New("stopped; the same command goes on from here")
 // RunCell runs one cell in its folder: from the start, on from its checkpoint,
 // or not at all if it is done. done says that it was.
 func (l *Lab) RunCell(ctx context.Context, c Config, say Progress) (res runfmt.Result, dir string, done bool, err error) {
-	run, err := OpenRun(c, l.model.Hash+"/"+l.dataHash(c))
+	open := OpenRun
+	if l.Force {
+		open = Restart
+	}
+	run, err := open(c, l.model.Hash+"/"+l.dataHash(c))
 	if err != nil {
 		return res, "", false, err
 	}
 	defer func() {
+		l.log.SetOutput(io.Discard)
 		if cerr := run.Close(); err == nil {
 			err = cerr
 		}
@@ -53,17 +63,29 @@ func (l *Lab) RunCell(ctx context.Context, c Config, say Progress) (res runfmt.R
 		res, err = run.Result()
 		return res, run.Dir, true, err
 	}
-	if res, err = l.work(ctx, c, run, say); err != nil {
-		if errors.Is(err, context.Canceled) {
-			err = ErrStopped
-		}
-		return res, run.Dir, false, fmt.Errorf("%s: %w", run.Dir, err)
+	l.log.SetOutput(run.log)
+	start := time.Now()
+	l.log.WithFields(logrus.Fields{"state": run.State().String(), "session": run.session, "pid": os.Getpid()}).Info("begin")
+	res, err = l.work(ctx, c, run, say)
+	res.RunSeconds = time.Since(start).Seconds()
+	if err == nil {
+		err = run.Finish(res)
 	}
-	if err := run.Finish(res); err != nil {
+	switch {
+	case errors.Is(err, context.Canceled):
+		l.log.Info("stopped")
+		err = ErrStopped
+	case err != nil:
+		l.log.WithError(err).Info("failed")
+	default:
+		if fault := res.Collapsed(); fault != "" {
+			l.log.Warnf("%s collapsed: %s", run.Dir, fault)
+		}
+		l.log.WithFields(logrus.Fields{"hm": res.HM, "seconds": res.RunSeconds}).Info("done")
+		res, err = run.Result()
 		return res, run.Dir, false, err
 	}
-	res, err = run.Result()
-	return res, run.Dir, false, err
+	return res, run.Dir, false, fmt.Errorf("%s: %w", run.Dir, err)
 }
 
 // dataHash tells a data set's content apart where its name does not: a world
@@ -84,6 +106,9 @@ func (l *Lab) work(ctx context.Context, c Config, run *Run, say Progress) (res r
 	phase := func(name string, share float64) { say(Step{Phase: name, Done: share * startTraining}) }
 	l.forget(c)
 	if err := l.hold(ctx, c, phase); err != nil {
+		return res, err
+	}
+	if err := run.LogData(map[string]string{l.bench.Name: l.bench.Content()}); err != nil {
 		return res, err
 	}
 	learned, err := l.classes(ctx, c, l.bench.Classes[:l.bench.Base])
@@ -124,16 +149,29 @@ func (l *Lab) fit(ctx context.Context, c Config, run *Run, m methods.Method, cl 
 			return nil, err
 		}
 	}
+	steps := len(l.labels) / t.batch
+	if run.events, err = openEvents(run, t.at.Epoch*steps+t.at.Step); err != nil {
+		return nil, err
+	}
+	l.log.WithFields(logrus.Fields{"epoch": t.at.Epoch + 1, "step": t.at.Step + 1, "images": len(l.labels)}).Info("train from")
 	err = t.run(ctx, l, hooks{
 		epoch: func(e int, loss, lr float64) error {
+			l.log.WithFields(logrus.Fields{"epoch": e, "epochs": c.Train.Epochs, "loss": loss, "lr": lr, "images_per_second": t.speed()}).Info("epoch")
+			if err := run.events.scalars(e*steps, map[string]float64{"epoch/loss": loss, "epoch/lr": lr}); err != nil {
+				return err
+			}
 			if err := run.Log(map[string]any{"epoch": e, "loss": loss, "lr": lr}); err != nil {
 				return err
 			}
 			return t.save(run.Checkpoint(), position{Epoch: e, LastLoss: loss})
 		},
-		step: func(s Step) {
+		step: func(s Step, loss float64) error {
 			s.Done = startTraining + s.Done*(startEvaluation-startTraining)
 			say(s)
+			if at := (s.Epoch-1)*steps + s.Step; at%eventSteps == 0 {
+				return run.events.scalars(at, map[string]float64{"step/loss": loss})
+			}
+			return nil
 		},
 	})
 	if err != nil {

@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/sirupsen/logrus"
+
 	"spotlighter/experiments/methods"
 	"spotlighter/graph/cpu"
 	"spotlighter/internal/clip"
@@ -30,6 +32,10 @@ type Lab struct {
 
 	// Note is told, in a line each, what a user should know of a run.
 	Note func(line string)
+	log  *logrus.Logger // of the run at work; its warnings are notes too
+
+	// Force runs cells anew that are done or begun.
+	Force bool
 }
 
 // held is a data set of which the test images are encoded.
@@ -52,7 +58,7 @@ func (l *Lab) keeps(c Config, e *encoder, what string, n int) bool {
 	}
 	need := int64(n) * e.bytes()
 	if need > memoryLimit {
-		l.Note(fmt.Sprintf("features of %d %s images would take %.1f GiB: they are encoded anew each time (cache=memory keeps them, spotlight.reread_blocks=1 makes them smaller)", n, what, float64(need)/(1<<30)))
+		l.log.Warnf("features of %d %s images would take %.1f GiB: they are encoded anew each time (cache=memory keeps them, spotlight.reread_blocks=1 makes them smaller)", n, what, float64(need)/(1<<30))
 		return false
 	}
 	return true
@@ -61,7 +67,8 @@ func (l *Lab) keeps(c Config, e *encoder, what string, n int) bool {
 // NewLab opens the model that the configuration names. Unknown words of the
 // data sets' classes are refused, or embedded at random, as it says.
 func NewLab(c Config) (*Lab, error) {
-	l := &Lab{pool: cpu.NewPool(c.Threads), Note: func(string) {}, kept: map[string]*held{}}
+	l := &Lab{pool: cpu.NewPool(c.Threads), Note: func(string) {}, kept: map[string]*held{}, log: newLog()}
+	l.log.AddHook(noteHook{l})
 	var err error
 	if c.Clip.Weights == "tiny" {
 		l.model, err = tiny.CLIP()
@@ -141,7 +148,7 @@ func (l *Lab) hold(ctx context.Context, c Config, say func(phase string, share f
 		return err
 	}
 	for _, n := range b.Notes {
-		l.Note(n)
+		l.log.Warn(n)
 	}
 	h := &held{key: key, bench: b}
 	if b.Test, h.badTest, err = l.readable(ctx, c, b.Test); err != nil {
@@ -183,7 +190,7 @@ func (l *Lab) holdTrain(ctx context.Context, c Config, say func(phase string, sh
 		return err
 	}
 	for _, n := range notes {
-		l.Note(n)
+		l.log.Warn(n)
 	}
 	if pictures, l.badTrain, err = l.readable(ctx, c, pictures); err != nil {
 		return err

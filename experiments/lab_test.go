@@ -47,7 +47,7 @@ func written(t *testing.T, dir string) [3][]byte {
 
 // timeless is a result without times.
 func timeless(r runfmt.Result) runfmt.Result {
-	r.ImagesPerSecond, r.TrainSeconds, r.EvalSeconds = 0, 0, 0
+	r.ImagesPerSecond, r.TrainSeconds, r.EvalSeconds, r.RunSeconds = 0, 0, 0, 0
 	return r
 }
 

@@ -40,7 +40,7 @@ type position struct {
 // hooks are what the loop tells to others.
 type hooks struct {
 	epoch func(e int, loss, lr float64) error // at the end of each, counted from 1
-	step  func(Step)
+	step  func(s Step, loss float64) error
 }
 
 // newTrainer builds a method's step for n training images.
@@ -98,12 +98,16 @@ func (t *trainer) run(ctx context.Context, l *Lab, h hooks) error {
 			}
 			t.at.LossSum += loss
 			t.steps++
-			h.step(Step{
+			err = h.step(Step{
 				Epoch: e + 1, Epochs: c.Epochs, Step: t.at.Step + 1, Steps: steps, EpochOver: t.at.Step+1 == steps,
 				Done: (float64(e) + float64(t.at.Step+1)/float64(steps)) / float64(c.Epochs),
 				Loss: t.at.LossSum / float64(t.at.Step+1), LR: schedule.At(e),
-				ImagesPerSecond: float64(t.steps*t.batch) / t.Seconds,
-			})
+				ImagesPerSecond: t.speed(),
+			}, loss)
+			if err != nil {
+				t.at.Step++ // this step is taken
+				return err
+			}
 		}
 		t.at.LastLoss = t.at.LossSum / float64(steps)
 		if err := h.epoch(e+1, t.at.LastLoss, schedule.At(e)); err != nil {
@@ -113,6 +117,9 @@ func (t *trainer) run(ctx context.Context, l *Lab, h hooks) error {
 	}
 	return nil
 }
+
+// speed is the images a second that this process trained on.
+func (t *trainer) speed() float64 { return float64(t.steps*t.batch) / t.Seconds }
 
 func (t *trainer) step(ctx context.Context, f *features, idx, labels []int) (float64, error) {
 	if err := f.fill(ctx, idx, t.feeds); err != nil {

@@ -1,6 +1,7 @@
 package experiments
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"math/rand/v2"
 
@@ -32,6 +33,8 @@ type Benchmark struct {
 	Notes []string
 	// Hash tells apart data that the name alone does not.
 	Hash string
+	// Content is the SHA-256 of all that the data set lists.
+	Content func() string
 }
 
 // worldTest is how many test images a class of the world has unless the
@@ -64,6 +67,7 @@ func openWorld(t tiny.Task, d Data) *Benchmark {
 		names = names[:min(d.Classes, len(names))]
 	}
 	b := &Benchmark{Name: t.Name, Classes: names, Base: half(len(names)), Hash: fmt.Sprintf("%+v", t)}
+	b.Content = func() string { return fmt.Sprintf("%x", sha256.Sum256([]byte(b.Hash))) }
 	per := d.TestPerClass
 	if per == 0 {
 		per = worldTest

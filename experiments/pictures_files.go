@@ -33,6 +33,7 @@ func openFiles(name string, d Data) (*Benchmark, error) {
 		classes = min(d.Classes, classes)
 	}
 	b := &Benchmark{Name: name, Classes: set.Classes[:classes], Base: half(classes), Notes: prefixed(name, set.Notes), Hash: hashFiles(set)}
+	b.Content = func() string { return content(set) }
 	b.Test = ofFiles(perClass(set.Test, classes, d.TestPerClass))
 	b.FewShot = func(shots, seed int) ([]Picture, []string, error) {
 		few, err := set.FewShot(shots, seed)
@@ -62,6 +63,24 @@ func hashFiles(set *datasets.Dataset) string {
 	fmt.Fprintf(h, "%q\n", set.Classes)
 	for _, it := range set.Test {
 		fmt.Fprintf(h, "%q %d\n", filepath.Base(it.Path), it.Label)
+	}
+	return fmt.Sprintf("%x", h.Sum(nil))
+}
+
+// content is the SHA-256 of a data set's classes and of all its images' paths and
+// labels, in their order: what it lists, not the pixels.
+func content(set *datasets.Dataset) string {
+	h := sha256.New()
+	fmt.Fprintf(h, "%q\n", set.Classes)
+	for _, part := range [][]datasets.Item{set.Train, set.Val, set.Test} {
+		for _, it := range part {
+			path, err := filepath.Rel(set.Images, it.Path)
+			if err != nil {
+				path = it.Path
+			}
+			fmt.Fprintf(h, "%q %d\n", filepath.ToSlash(path), it.Label)
+		}
+		fmt.Fprintln(h)
 	}
 	return fmt.Sprintf("%x", h.Sum(nil))
 }
@@ -123,7 +142,7 @@ func (l *Lab) readable(ctx context.Context, c Config, ps []Picture) (good []Pict
 		return nil, nil, fmt.Errorf("data.on_bad_image: none of %d images can be read, such as %s", len(ps), bad[0])
 	}
 	if len(bad) > 0 {
-		l.Note(fmt.Sprintf("%d of %d images cannot be read and are left out, such as %s", len(bad), len(ps), bad[0]))
+		l.log.Warnf("%d of %d images cannot be read and are left out, such as %s", len(bad), len(ps), bad[0])
 	}
 	return good, bad, nil
 }

@@ -93,7 +93,7 @@ func TestReleaseBank(t *testing.T) {
 		return slices.Clone(s.Store().Find("spotlight.memory.text_fine_cache").Value.F32)
 	}
 	first := bank(nil)
-	if err := tr.run(t.Context(), lab, hooks{epoch: func(int, float64, float64) error { return nil }, step: func(Step) {}}); err != nil {
+	if err := tr.run(t.Context(), lab, hooks{epoch: func(int, float64, float64) error { return nil }, step: func(Step, float64) error { return nil }}); err != nil {
 		t.Fatal(err)
 	}
 	trained := bank(tr.store.Variables())

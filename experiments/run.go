@@ -1,6 +1,7 @@
 package experiments
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,6 +13,7 @@ import (
 
 	"spotlighter/experiments/runfmt"
 	"spotlighter/internal/atomicfile"
+	"spotlighter/internal/tensorboard"
 )
 
 // Run is one cell's folder, held by this process until Close.
@@ -20,6 +22,10 @@ type Run struct {
 	Config Config
 	state  State
 	lock   *os.File
+
+	session int // counts the processes that worked on the run, from 1
+	log     *logFile
+	events  *events
 }
 
 // State is how far a run has come.
@@ -82,6 +88,43 @@ func OpenRun(cell Config, weightsHash string) (*Run, error) {
 	return r, nil
 }
 
+// Restart is OpenRun of a run that is to start anew: what is in the folder, of
+// which a result that cannot be read may be a part, is deleted, but for the log.
+func Restart(cell Config, weightsHash string) (*Run, error) {
+	dir := filepath.Join(cell.Out, RunName(cell))
+	if err := deleteOutcome(dir); err != nil {
+		return nil, fmt.Errorf("restart run: %w", err)
+	}
+	return OpenRun(cell, weightsHash)
+}
+
+// deleteOutcome takes the lock and deletes what a run has made, the result first:
+// whatever happens, no old result stands beside new numbers.
+func deleteOutcome(dir string) error {
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	lock, err := lockFile(filepath.Join(dir, runfmt.LockFile))
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	events, err := filepath.Glob(filepath.Join(dir, tensorboard.Pattern))
+	if err != nil {
+		return err
+	}
+	names := []string{runfmt.ResultFile, runfmt.CheckpointFile, runfmt.MetricsFile, runfmt.ExamplesFile, runfmt.EnvFile}
+	for i, name := range names {
+		names[i] = filepath.Join(dir, name)
+	}
+	for _, path := range append(names, events...) {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
 // reopen checks what the folder holds and brings it to a state to go on from.
 func (r *Run) reopen(weightsHash string) error {
 	_, err := os.Stat(r.path(runfmt.ConfigFile))
@@ -118,7 +161,11 @@ func (r *Run) reopen(weightsHash string) error {
 			return err
 		}
 	}
-	return r.logEnv(weightsHash)
+	if err := r.logEnv(weightsHash); err != nil {
+		return err
+	}
+	r.log, err = openLog(r.path(runfmt.LogFile))
+	return err
 }
 
 func readState(dir string) (State, error) {
@@ -161,12 +208,12 @@ func (r *Run) Finish(result runfmt.Result) error {
 	return nil
 }
 
-// Close lets other processes have the run.
+// Close ends the log and the events, and lets other processes have the run.
 func (r *Run) Close() error {
 	if r.lock == nil {
 		return nil
 	}
-	err := r.lock.Close()
+	err := cmp.Or(r.log.Close(), r.events.Close(), r.lock.Close())
 	r.lock = nil
 	return err
 }

@@ -6,10 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
 
 	"spotlighter/experiments/runfmt"
@@ -19,30 +23,40 @@ import (
 // Env is where a run's numbers come from: the weights, and one Session for
 // each process that worked on it.
 type Env struct {
-	Weights  string    `json:"weights"` // hash of the pretrained weights / what tells the data apart
-	Sessions []Session `json:"sessions"`
+	Weights string `json:"weights"` // hash of the pretrained weights / what tells the data apart
+	// Data is the SHA-256 of what each data set lists: classes, images, labels.
+	Data     map[string]string `json:"data,omitempty"`
+	Sessions []Session         `json:"sessions"`
 }
 
 // Session is one process.
 type Session struct {
-	Version  string    `json:"version"`  // of the program's module
-	Revision string    `json:"revision"` // of its sources, "" if the build does not know
-	Dirty    bool      `json:"dirty"`    // the sources had changes of their own
-	Go       string    `json:"go"`
-	Platform string    `json:"platform"`
-	CPU      string    `json:"cpu"`
-	Threads  int       `json:"threads"`
-	Host     string    `json:"host"`
-	Command  []string  `json:"command"`
-	Started  time.Time `json:"started"`
+	Version string `json:"version"` // of the program's module
+	// Revision is the commit of the program's sources, and Dirty says that they had
+	// changes of their own: as it was built, or else (RevisionOf) as the sources
+	// are that it was started in. "" is not known.
+	Revision   string    `json:"revision"`
+	RevisionOf string    `json:"revision_of"`
+	Dirty      bool      `json:"dirty"`
+	Go         string    `json:"go"`
+	Platform   string    `json:"platform"`
+	CPU        string    `json:"cpu"`
+	GPU        string    `json:"gpu"` // "none": this program computes on CPUs
+	Threads    int       `json:"threads"`
+	Host       string    `json:"host"`
+	Command    []string  `json:"command"`
+	Started    time.Time `json:"started"`
 }
 
-func newSession(threads int) Session {
+// thisSession is this process, asked for once: it may run many cells.
+var thisSession = sync.OnceValue(newSession)
+
+func newSession() Session {
 	s := Session{
 		Go:       runtime.Version(),
 		Platform: runtime.GOOS + "/" + runtime.GOARCH,
 		CPU:      cpuModel(),
-		Threads:  cmp.Or(threads, runtime.GOMAXPROCS(0)),
+		GPU:      "none",
 		Command:  os.Args,
 		Started:  time.Now().UTC().Truncate(time.Second),
 	}
@@ -52,10 +66,15 @@ func newSession(threads int) Session {
 		for _, setting := range info.Settings {
 			switch setting.Key {
 			case "vcs.revision":
-				s.Revision = setting.Value
+				s.Revision, s.RevisionOf = setting.Value, "build"
 			case "vcs.modified":
 				s.Dirty = setting.Value == "true"
 			}
+		}
+	}
+	if s.Revision == "" {
+		if dir, ok := sources(); ok {
+			s.Revision, s.Dirty, s.RevisionOf = gitState(dir)
 		}
 	}
 	return s
@@ -63,6 +82,35 @@ func newSession(threads int) Session {
 
 // CPU is the processor's name, or its architecture where that is all that is known.
 func CPU() string { return cmp.Or(cpuModel(), runtime.GOARCH) }
+
+// sources is the folder of this program's sources, if it was started in or below.
+func sources() (string, bool) {
+	dir, err := os.Getwd()
+	for ; err == nil; dir = filepath.Dir(dir) {
+		if text, err := os.ReadFile(filepath.Join(dir, "go.mod")); err == nil {
+			return dir, strings.HasPrefix(string(text), "module spotlighter\n")
+		}
+		if dir == filepath.Dir(dir) {
+			break
+		}
+	}
+	return "", false
+}
+
+// gitState asks git for the commit of the sources in dir; nothing is known
+// where there is no git or no repository.
+func gitState(dir string) (revision string, dirty bool, of string) {
+	git := func(args ...string) (string, error) {
+		out, err := exec.Command("git", append([]string{"-C", dir}, args...)...).Output()
+		return strings.TrimSpace(string(out)), err
+	}
+	revision, err := git("rev-parse", "HEAD")
+	if err != nil {
+		return "", false, ""
+	}
+	changes, err := git("status", "--porcelain")
+	return revision, err != nil || changes != "", "sources"
+}
 
 // checkWeights refuses to go on from a run that other weights began.
 func (r *Run) checkWeights(hash string) error {
@@ -91,7 +139,27 @@ func (r *Run) logEnv(weights string) error {
 		}
 	}
 	env.Weights = weights
-	env.Sessions = append(env.Sessions, newSession(r.Config.Threads))
+	session := thisSession()
+	session.Threads = cmp.Or(r.Config.Threads, runtime.GOMAXPROCS(0))
+	env.Sessions = append(env.Sessions, session)
+	r.session = len(env.Sessions)
+	return r.writeEnv(env)
+}
+
+// LogData adds the hashes of data sets to env.json.
+func (r *Run) LogData(hashes map[string]string) error {
+	env, err := r.readEnv()
+	if err != nil {
+		return err
+	}
+	if env.Data == nil {
+		env.Data = map[string]string{}
+	}
+	maps.Copy(env.Data, hashes)
+	return r.writeEnv(env)
+}
+
+func (r *Run) writeEnv(env Env) error {
 	text, err := json.MarshalIndent(env, "", "  ")
 	if err != nil {
 		return fmt.Errorf("%s: %w", r.path(runfmt.EnvFile), err)

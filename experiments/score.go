@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 
+	"github.com/sirupsen/logrus"
+
 	"spotlighter/experiments/methods"
 	"spotlighter/experiments/runfmt"
 	"spotlighter/graph"
@@ -51,6 +53,14 @@ func (l *Lab) score(ctx context.Context, c Config, run *Run, m methods.Method, v
 	if err := runfmt.WriteExamples(run.Dir, examples); err != nil {
 		return err
 	}
+	if run.events == nil { // nothing was trained
+		if run.events, err = openEvents(run, 0); err != nil {
+			return err
+		}
+	}
+	if err := run.events.kept(s.at(c), examples); err != nil {
+		return err
+	}
 	encode, err := l.encodeSpeed(ctx, c)
 	if err != nil {
 		return err
@@ -68,8 +78,22 @@ func (l *Lab) score(ctx context.Context, c Config, run *Run, m methods.Method, v
 			return err
 		}
 		res.Skipped = append(res.Skipped[:len(res.Skipped):len(res.Skipped)], l.badTest...)
+		if err := run.LogData(map[string]string{l.bench.Name: l.bench.Content()}); err != nil {
+			return err
+		}
 	}
 	l.held = source
+	for _, set := range res.Sets {
+		values := map[string]float64{"top1": set.Top1, "macro": set.Macro, "ece": set.ECE, "zero_shot": set.ZeroShot}
+		fields := logrus.Fields{"set": set.Name, "images": set.Images}
+		for name, v := range values {
+			fields[name] = v
+			if err := run.events.scalars(s.at(c), map[string]float64{"test/" + set.Name + "/" + name: v}); err != nil {
+				return err
+			}
+		}
+		l.log.WithFields(fields).Info("tested")
+	}
 	s.sum(c, l.bench)
 	images := 0
 	for _, e := range s.done {
@@ -103,6 +127,14 @@ type scorer struct {
 func (s *scorer) tell(phase string, share float64) {
 	done := (float64(len(s.done)) + share) / float64(s.parts)
 	s.say(Step{Phase: phase, Done: startEvaluation + done*(1-startEvaluation)})
+}
+
+// at is the step of training that the numbers of the test belong to: the last.
+func (s *scorer) at(c Config) int {
+	if !methods.Learns(c.Method[0]) {
+		return 0
+	}
+	return c.Train.Epochs * (len(s.lab.labels) / max(1, min(c.Train.Batch, len(s.lab.labels))))
 }
 
 // test evaluates the classes [lo, hi) of the data set at hand.

@@ -24,6 +24,7 @@ const (
 	MetricsFile    = "metrics.jsonl"          // one JSON object a line, in the order of training
 	CheckpointFile = "checkpoint.safetensors" // the training state at the end of an epoch
 	ResultFile     = "result.json"            // a Result; written last: its presence is the done mark
+	LogFile        = "log.jsonl"              // what the program said, a JSON object a line; of all sessions
 	LockFile       = "lock"                   // locked by the process that works on the run
 )
 

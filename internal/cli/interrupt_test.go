@@ -94,7 +94,7 @@ func TestKillAndGoOn(t *testing.T) {
 }
 
 // Nothing is trained yet while images are encoded: nothing is left but the
-// folder with its configuration.
+// folder with its configuration, and the log.
 func TestInterruptEncoding(t *testing.T) {
 	for _, method := range []string{"clip", "coop+spotlighter"} {
 		out := t.TempDir()
@@ -103,7 +103,7 @@ func TestInterruptEncoding(t *testing.T) {
 		c.writes(t, out, runfmt.EnvFile)
 		time.Sleep(100 * time.Millisecond)
 		interrupt(t, c)
-		if got := strings.Join(names(t, folder(t, out, method)), " "); got != "config.yaml env.json lock" {
+		if got := strings.Join(names(t, folder(t, out, method)), " "); got != "config.yaml env.json lock log.jsonl" {
 			t.Errorf("%s: %s are left", method, got)
 		}
 	}

@@ -26,12 +26,14 @@ const baseline = "coop"
 type runFlags struct {
 	json, quiet bool
 	sheet       bool // draw the contact sheet
+	force       bool
 	threads     int
 }
 
 func (f *runFlags) add(c *cobra.Command) {
 	c.Flags().BoolVar(&f.json, "json", false, "print the table as JSON")
 	c.Flags().BoolVar(&f.quiet, "quiet", false, "no progress")
+	c.Flags().BoolVar(&f.force, "force", false, "run what is done or begun anew")
 	c.Flags().BoolVar(&f.sheet, "sheet", true, "draw the contact sheet of the kept tokens")
 	c.Flags().IntVar(&f.threads, "threads", 0, "threads; 0: all cores")
 }
@@ -97,7 +99,7 @@ func runAll(ctx context.Context, cfg experiments.Config, f runFlags, name string
 	}
 	p := progress.New(os.Stderr, tasks, f.quiet)
 	defer p.Close()
-	lab.Note = p.Note
+	lab.Note, lab.Force = p.Note, f.force
 	var all []runfmt.Result
 	var dirs []string
 	for i, c := range cells {
