@@ -44,13 +44,14 @@ func open(t *testing.T, path string) *browser {
 		t.Skip("no Chromium here; .ci/browser installs it")
 	}
 	flag := chromedp.Flag
-	alloc, stop := chromedp.NewExecAllocator(context.Background(), chromedp.ExecPath(program), chromedp.UserDataDir(t.TempDir()),
+	alloc, stop := chromedp.NewExecAllocator(context.Background(), chromedp.ExecPath(program), chromedp.UserDataDir(profile(t)),
 		flag("headless", true), flag("no-sandbox", true), flag("disable-gpu", true), flag("no-first-run", true),
 		flag("disable-background-networking", true), flag("disable-component-update", true), flag("disable-sync", true),
 		flag("hide-scrollbars", true), chromedp.WSURLReadTimeout(time.Minute))
 	t.Cleanup(stop)
 	ctx, cancel := chromedp.NewContext(alloc)
 	t.Cleanup(cancel)
+	t.Cleanup(func() { _ = chromedp.Cancel(ctx) }) // let it close by itself; stop ends what is left
 	b := &browser{Context: ctx, t: t}
 	chromedp.ListenTarget(ctx, b.hear)
 	if err := chromedp.Run(ctx); err != nil { // the first context that runs is the browser's life
@@ -58,6 +59,27 @@ func open(t *testing.T, path string) *browser {
 	}
 	b.do(network.Enable(), runtime.Enable(), cdplog.Enable(), chromedp.Navigate("file://"+path))
 	return b
+}
+
+// profile is an empty folder that goes away after the test, as soon as the last
+// of Chromium's processes has stopped writing to it.
+func profile(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "chromium")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+			if err := os.RemoveAll(dir); err == nil {
+				return
+			} else if time.Now().After(deadline) {
+				t.Error(err)
+				return
+			}
+		}
+	})
+	return dir
 }
 
 func (b *browser) hear(event any) {

@@ -49,6 +49,9 @@ func SavePlot(path string, charts []Chart) error {
 		return fmt.Errorf("plot %s: nothing to draw", path)
 	}
 	columns := min(len(charts), 3)
+	if len(charts) == 4 {
+		columns = 2
+	}
 	rows := (len(charts) + columns - 1) / columns
 	width := chartWidth
 	for _, c := range charts {
@@ -73,7 +76,7 @@ func SavePlot(path string, charts []Chart) error {
 			}
 		}
 	}
-	canvas, err := draw.NewFormattedCanvas(w, h, strings.TrimPrefix(filepath.Ext(path), "."))
+	canvas, err := newCanvas(w, h, strings.TrimPrefix(filepath.Ext(path), "."))
 	if err != nil {
 		return fmt.Errorf("plot %s: %w", path, err)
 	}
@@ -92,6 +95,13 @@ func SavePlot(path string, charts []Chart) error {
 		return fmt.Errorf("plot %s: %w", path, err)
 	}
 	return atomicfile.WriteBytes(path, b.Bytes())
+}
+
+func newCanvas(w, h vg.Length, format string) (vg.CanvasWriterTo, error) {
+	if format == "svg" { // with its font: another's letters would run into each other
+		return vgsvg.NewWith(vgsvg.UseWH(w, h), vgsvg.EmbedFonts(true)), nil
+	}
+	return draw.NewFormattedCanvas(w, h, format)
 }
 
 // width is what a chart needs for its bars and their names.
