@@ -1,0 +1,145 @@
+package bench
+
+import (
+	"context"
+
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/blas32"
+
+	"spotlighter/graph"
+	"spotlighter/graph/cpu"
+	"spotlighter/layers"
+)
+
+// OpResult is one hot operation of ViT-B/16 at 8 images or of its text tower.
+type OpResult struct {
+	Name   string  `json:"name"`
+	GFLOPs float64 `json:"gflops,omitempty"` // a second; of operations that arithmetic bounds
+	Share  float64 `json:"share,omitempty"`  // of the limit, measured in turn
+	GBs    float64 `json:"gbytes,omitempty"` // read and written a second; of the others
+	Times
+}
+
+// The images that the hot operations' sizes come from, and their tokens.
+const opImages, opTokens = 8, 197
+
+// hot are the operations, as the encoders use them: frozen weights, fused ends.
+var hot = []struct {
+	name  string
+	build func(s *graph.Scope) *graph.Node
+}{
+	{"sgemm 1576x768x3072", func(s *graph.Scope) *graph.Node {
+		return layers.MatMul(input(s, "x", 1576, 768), weight(s, "w", 768, 3072), false, false)
+	}},
+	{"linear 768 to 2304 (queries, keys, values)", func(s *graph.Scope) *graph.Node {
+		return layers.Linear(input(s, "x", opImages*opTokens, 768), weight(s, "w", 2304, 768), weight(s, "b", 2304))
+	}},
+	{"linear 768 to 3072 with QuickGELU", func(s *graph.Scope) *graph.Node {
+		return layers.QuickGELU(layers.Linear(input(s, "x", opImages*opTokens, 768), weight(s, "w", 3072, 768), weight(s, "b", 3072)))
+	}},
+	{"linear 3072 to 768 with residual", func(s *graph.Scope) *graph.Node {
+		x := layers.Linear(input(s, "x", opImages*opTokens, 3072), weight(s, "w", 768, 3072), weight(s, "b", 768))
+		return layers.Add(input(s, "residual", opImages*opTokens, 768), x)
+	}},
+	{"sgemm transposed 3072x1576x768 (gradient of a weight)", func(s *graph.Scope) *graph.Node {
+		return layers.MatMul(input(s, "dy", 1576, 3072), input(s, "x", 1576, 768), true, false)
+	}},
+	{"attention 8x197, 12 heads of 64", func(s *graph.Scope) *graph.Node {
+		return layers.Attention(input(s, "qkv", opImages, opTokens, 3*768), 12, false)
+	}},
+	{"shared attention, 50 prompts of 5+6, 8 heads of 64", func(s *graph.Scope) *graph.Node {
+		lengths := make([]int, 50)
+		for i := range lengths {
+			lengths[i] = 6
+		}
+		return layers.SharedAttention(input(s, "qkv", 5+50*6, 3*512), 8, 5, lengths)
+	}},
+	{"layer norm 1576x768", func(s *graph.Scope) *graph.Node {
+		return layers.LayerNorm(input(s, "x", 1576, 768), weight(s, "g", 768), weight(s, "b", 768), layers.Eps)
+	}},
+	{"softmax 18912x197", func(s *graph.Scope) *graph.Node {
+		return layers.Softmax(input(s, "x", opImages*12*opTokens, opTokens))
+	}},
+	{"QuickGELU 1576x3072", func(s *graph.Scope) *graph.Node { return layers.QuickGELU(input(s, "x", 1576, 3072)) }},
+	{"add 1576x768", func(s *graph.Scope) *graph.Node {
+		return layers.Add(input(s, "x", 1576, 768), input(s, "y", 1576, 768))
+	}},
+}
+
+func input(s *graph.Scope, name string, shape ...int) *graph.Node {
+	return s.Input(name, graph.Float32, shape...)
+}
+
+func weight(s *graph.Scope, name string, shape ...int) *graph.Node {
+	return s.Var(name, graph.Frozen, graph.Normal(1, .05), shape...)
+}
+
+// Ops measures the hot operations.
+func Ops(ctx context.Context, pool *cpu.Pool, e Effort) ([]OpResult, error) {
+	path, _ := cpu.Path()
+	var all []OpResult
+	for _, op := range hot {
+		s := graph.New(graph.NewStore(nil), graph.Float32)
+		var out *graph.Node
+		if err := graph.Try(func() { out = op.build(s) }); err != nil {
+			return nil, err
+		}
+		p, err := s.Compile(pool, map[string]*graph.Node{"out": out})
+		if err != nil {
+			return nil, err
+		}
+		feeds := p.Feeds()
+		moved := 4 * int64(p.OutputType("out").Shape.TotalSize())
+		for name, t := range feeds {
+			graph.Normal(1, 1)(name, t.F32)
+			moved += 4 * int64(t.Len())
+		}
+		for range 3 { // memory gets its size, weights are packed, loops are kept
+			if err := p.Run(ctx, feeds); err != nil {
+				return nil, err
+			}
+		}
+		// The limit is measured in turn: others may use the machine.
+		var limits []float64
+		r := OpResult{Name: op.name}
+		if r.Times, err = measure(ctx, e, func() error { return p.Run(ctx, feeds) }); err != nil {
+			return nil, err
+		}
+		for range 3 {
+			limits = append(limits, limit(pool, path))
+		}
+		if n := p.FLOPs(); n > 0 {
+			r.GFLOPs = float64(n) / r.Median / 1e9
+			if l := median(limits); l > 0 {
+				r.Share = r.GFLOPs / l
+			}
+		} else {
+			r.GBs = float64(moved) / r.Median / 1e9
+		}
+		all = append(all, r)
+	}
+	if path != "go" {
+		return all, nil
+	}
+	g, err := gonum(ctx, e)
+	return append(all, g), err
+}
+
+// gonum is what the portable path is held against: its product of the first
+// operation's size, which takes all cores.
+func gonum(ctx context.Context, e Effort) (OpResult, error) {
+	matrix := func(r, c int) blas32.General {
+		m := blas32.General{Rows: r, Cols: c, Stride: c, Data: make([]float32, r*c)}
+		graph.Normal(1, 1)("gonum", m.Data)
+		return m
+	}
+	a, b, c := matrix(1576, 768), matrix(768, 3072), matrix(1576, 3072)
+	r := OpResult{Name: "gonum's sgemm 1576x768x3072"}
+	var err error
+	r.Times, err = measure(ctx, e, func() error {
+		blas32.Gemm(blas.NoTrans, blas.NoTrans, 1, a, b, 0, c)
+		return nil
+	})
+	r.GFLOPs = 2 * 1576 * 768 * 3072 / r.Median / 1e9
+	return r, err
+}
