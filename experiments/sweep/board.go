@@ -1,6 +1,7 @@
 package sweep
 
 import (
+	"cmp"
 	"slices"
 
 	"spotlighter/experiments/runfmt"
@@ -34,7 +35,7 @@ type Row struct {
 	HM     Stat     `json:"hm"`
 	Runs   int      `json:"runs"`   // seeds that the trial wants
 	Broken int      `json:"broken"` // of which begun, without result, and nobody at work
-	// Seconds are those of training and evaluation, of one run on average.
+	// Seconds are those of one run on average.
 	Seconds float64 `json:"seconds"`
 
 	rung  int
@@ -105,6 +106,9 @@ func (p *Plan) row(t *Trial, look Looker) Row {
 	}
 	r.Score, r.Runs, r.Broken = s.Stat, len(t.Rungs[r.rung]), s.broken
 	r.Base, r.Novel, r.HM = s.of(metrics["base"]), s.of(metrics["novel"]), s.of(metrics["hm"])
-	r.Seconds = s.of(func(x runfmt.Result) float64 { return x.TrainSeconds + x.EvalSeconds }).Mean
+	r.Seconds = s.of(Seconds).Mean
 	return r
 }
+
+// Seconds are what a run took: all of it, where the result knows that.
+func Seconds(r runfmt.Result) float64 { return cmp.Or(r.RunSeconds, r.TrainSeconds+r.EvalSeconds) }

@@ -151,7 +151,7 @@ func finish(t *testing.T, r Run, hm float64) {
 		t.Fatal(err)
 	}
 	defer run.Close()
-	if err := run.Finish(runfmt.Result{Base: hm, Novel: hm}); err != nil {
+	if err := run.Finish(runfmt.Result{Base: hm, Novel: hm, HM: hm}); err != nil {
 		t.Fatal(err)
 	}
 }

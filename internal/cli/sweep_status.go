@@ -135,7 +135,7 @@ func showPlan(out io.Writer, plan *sweep.Plan) error {
 		state, detail := stateOf(look, err, launch.Task{})
 		counts[state]++
 		runs++
-		seconds += look.Result.TrainSeconds + look.Result.EvalSeconds
+		seconds += sweep.Seconds(look.Result)
 		fmt.Fprintf(w, "%s seed %d\t%s\t%s\t%s\n", plan.Name(t), run.Seed, run.Folder, state, detail)
 	})
 	if err := w.Flush(); err != nil {
@@ -148,7 +148,7 @@ func showPlan(out io.Writer, plan *sweep.Plan) error {
 		}
 	}
 	if done := counts["done"]; done > 0 && done < runs {
-		fmt.Fprintf(out, "; about %.0f s of training and evaluation for the rest", seconds/float64(done)*float64(runs-done))
+		fmt.Fprintf(out, "; about %.0f s of work for the rest", seconds/float64(done)*float64(runs-done))
 	}
 	fmt.Fprintln(out)
 	if plan.Duplicates > 0 {
