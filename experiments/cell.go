@@ -111,11 +111,7 @@ func (l *Lab) work(ctx context.Context, c Config, run *Run, say Progress) (res r
 	if err := run.LogData(map[string]string{l.bench.Name: l.bench.Content()}); err != nil {
 		return res, err
 	}
-	learned, err := l.classes(ctx, c, l.bench.Classes[:l.bench.Base])
-	if err != nil {
-		return res, err
-	}
-	vars, err := l.fit(ctx, c, run, m, learned, say, &res)
+	vars, err := l.fit(ctx, c, run, m, say, &res)
 	if err != nil {
 		return res, err
 	}
@@ -130,11 +126,15 @@ func options(c Config) methods.Options {
 }
 
 // fit trains the cell's method, if it learns, and returns all that it left behind.
-func (l *Lab) fit(ctx context.Context, c Config, run *Run, m methods.Method, cl methods.Classes, say Progress, res *runfmt.Result) ([]*graph.Variable, error) {
+func (l *Lab) fit(ctx context.Context, c Config, run *Run, m methods.Method, say Progress, res *runfmt.Result) ([]*graph.Variable, error) {
 	if !methods.Learns(c.Method[0]) { // no training image is needed
 		return nil, nil
 	}
 	if err := l.holdTrain(ctx, c, func(name string, share float64) { say(Step{Phase: name, Done: share * startTraining}) }); err != nil {
+		return nil, err
+	}
+	cl, err := l.classes(ctx, c, l.bench.Classes[:l.bench.Base])
+	if err != nil {
 		return nil, err
 	}
 	t, err := l.newTrainer(c, m, cl, len(l.labels))

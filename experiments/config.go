@@ -52,6 +52,15 @@ type Clip struct {
 	// Unknown says what happens to token ids that a trimmed embedding lacks:
 	// "error", or "random" (seeded embeddings).
 	Unknown string `yaml:"unknown"`
+	// Truncate cuts texts that are longer than the text encoder takes, in place of
+	// an error.
+	Truncate bool `yaml:"truncate" json:",omitempty"` // the hash of a run without it stays
+	// Templates is what the method clip reads the classes in: "context" (the words of
+	// train.context, as every other method does), "dataset" (the published template
+	// of the data set, such as "a photo of a {}, a type of pet.") or "ensemble" (all
+	// that CLIP published for it, their features averaged). The last two are there
+	// for the eleven data sets of the literature and the shifts of ImageNet.
+	Templates string `yaml:"templates" json:",omitempty"`
 }
 
 // Data says where the images are and how many are used.
@@ -86,7 +95,7 @@ func Default() Config {
 		Method:   List[string]{"coop+spotlighter"},
 		Dataset:  List[string]{"clutter"},
 		Seed:     List[int]{1},
-		Clip:     Clip{Weights: "tiny", Unknown: "error"},
+		Clip:     Clip{Weights: "tiny", Unknown: "error", Templates: contextTemplate},
 		Data:     Data{SplitSeed: 1, OnBadImage: refuseBad},
 		Shots:    16,
 		Train: Train{
@@ -141,7 +150,7 @@ func (c Config) Hash() string {
 	if len(c.Spotlight.Blocks) == 0 {
 		c.Spotlight.Blocks = nil // an empty list and an absent one mean the same
 	}
-	c.Prune = c.Prune.hashed()
+	c.Clip, c.Prune = c.Clip.hashed(c.Method), c.Prune.hashed()
 	text, err := json.Marshal(c)
 	if err != nil {
 		panic(err) // only NaN or Inf, which Validate refuses

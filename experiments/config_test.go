@@ -59,8 +59,11 @@ func TestConfigMistakes(t *testing.T) {
 		{"dataset: clutter,fog\n", `x.yaml:1: dataset: "clutter,fog" is no data set; a list is written [clutter, fog]`},
 		{"dataset: caltech101\n", `x.yaml: data.root: found nothing, want the folder that holds caltech-101 (dataset caltech101)`},
 		{"out: 2024\n", `x.yaml:1: out: found the number 2024, want text`},
-		{"clip: [a]\n", `x.yaml:1: clip: found a list of 1, want a mapping with the keys weights, unknown`},
+		{"clip: [a]\n", `x.yaml:1: clip: found a list of 1, want a mapping with the keys weights, unknown, truncate, templates`},
 		{"clip:\n  unknown: guess\n", `x.yaml:2: clip.unknown: "guess" is none of error, random`},
+		{"clip:\n  truncate: cut\n", `x.yaml:2: clip.truncate: found the text "cut", want true or false`},
+		{"clip:\n  templates: ensembles\n", `x.yaml:2: clip.templates: "ensembles" is none of context, dataset, ensemble, did you mean ensemble?`},
+		{"clip:\n  templates: ensemble\nmethod: clip\n", `x.yaml:2: clip.templates: found ensemble, want context: no prompts for data set "clutter"; there are those of caltech101, dtd, eurosat, fgvc_aircraft, food101, imagenet, oxford_flowers, oxford_pets, stanford_cars, sun397, ucf101`},
 		{"shots: 4\nshots: 8\n", `x.yaml:2: not YAML: mapping key "shots" already defined at [1:1]`},
 		{"shots: 4\n\ttrain: 3\n", `x.yaml:2: not YAML: found character '\t' that cannot start any token`},
 		{"method: [clip\nshots: 3\n", `x.yaml:2: not YAML: ',' or ']' must be specified`},
@@ -104,17 +107,17 @@ func TestOverrideMistakes(t *testing.T) {
 
 func TestOverrides(t *testing.T) {
 	c, msg := loadText(t, "clip: a.safetensors\ntrain:\n  lr: 1\n",
-		"clip=b.safetensors", "clip.unknown=random", "train.lr=1e-3", "seed=[4, 5]", "method=clip",
+		"clip=b.safetensors", "clip.unknown=random", "clip.truncate=true", "clip.templates=dataset", "train.lr=1e-3", "seed=[4, 5]", "method=coop",
 		"spotlight.blocks=[2, 3]", "train.context=an image of", "dataset=my/task.yaml")
 	if msg != "" {
 		t.Fatal(msg)
 	}
 	want := Default()
-	want.Clip = Clip{Weights: "b.safetensors", Unknown: "random"}
+	want.Clip = Clip{Weights: "b.safetensors", Unknown: "random", Truncate: true, Templates: "dataset"}
 	want.Train.LR = 1e-3
 	want.Train.Context = "an image of"
 	want.Seed = List[int]{4, 5}
-	want.Method = List[string]{"clip"}
+	want.Method = List[string]{"coop"}
 	want.Dataset = List[string]{"my/task.yaml"}
 	want.Spotlight.Blocks = []int{2, 3}
 	if !reflect.DeepEqual(c, want) {
@@ -167,7 +170,9 @@ func TestCommittedConfigs(t *testing.T) {
 
 // Each setting but out, threads and cache changes the hash.
 func TestHash(t *testing.T) {
-	start := Default().Hash()
+	grid := Default()
+	grid.Method = List[string]{"clip", "coop+spotlighter"} // clip.templates are of clip alone
+	start := grid.Hash()
 	ignored := map[string]bool{"out": true, "threads": true, "cache": true, "prune.keep": true, "prune.by": true} // pruning is off
 	var walk func(v reflect.Value, key string, c *Config)
 	walk = func(v reflect.Value, key string, c *Config) {
@@ -200,10 +205,15 @@ func TestHash(t *testing.T) {
 		}
 		v.Set(old)
 	}
-	c := Default()
+	c := grid
 	walk(reflect.ValueOf(&c).Elem(), "", &c)
 	if c.Hash() != start {
 		t.Error("the walk did not restore the configuration")
+	}
+	c = Default()
+	c.Clip.Templates = "ensemble"
+	if c.Hash() != Default().Hash() {
+		t.Error("the templates of clip change the hash of coop+spotlighter")
 	}
 }
 

@@ -34,6 +34,7 @@ func (c Config) Validate() error {
 		validateList("seed", c.Seed, func(key string, s int) error { return atLeast(key, s, 0) }),
 		check(c.Clip.Weights != "", "clip.weights: found nothing, want tiny or the path of a checkpoint"),
 		oneOf("clip.unknown", c.Clip.Unknown, []string{"error", "random"}),
+		c.validateTemplates(),
 		atLeast("data.classes", c.Data.Classes, 0),
 		check(c.Data.Classes != 1, "data.classes: found 1, want at least 2 (one base class, one novel) or 0 (all)"),
 		atLeast("data.test_per_class", c.Data.TestPerClass, 0),

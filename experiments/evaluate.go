@@ -39,6 +39,9 @@ func (l *Lab) evaluate(ctx context.Context, c Config, m methods.Method, lo, hi i
 	if err != nil {
 		return ev, err
 	}
+	if err := l.reword(ctx, c, &cl); err != nil {
+		return ev, err
+	}
 	text, err := l.text(ctx, m, cl, vars)
 	if err != nil {
 		return ev, err

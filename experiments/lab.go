@@ -78,6 +78,9 @@ func NewLab(c Config) (*Lab, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.Clip.Truncate {
+		l.model = l.model.Truncating()
+	}
 	var texts []string
 	for _, name := range slices.Concat(c.Dataset, c.Targets) {
 		cell := c.on(name)
@@ -85,7 +88,11 @@ func NewLab(c Config) (*Lab, error) {
 		if err != nil {
 			return nil, err
 		}
-		texts = append(texts, l.prompts(cell, b.Classes)...)
+		ts, err := l.texts(cell, b.Classes)
+		if err != nil {
+			return nil, err
+		}
+		texts = append(texts, ts...)
 	}
 	if c.Clip.Unknown == "random" {
 		l.model = l.model.WithRandomWords(texts)

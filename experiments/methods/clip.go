@@ -4,9 +4,7 @@ package methods
 // section 3.1). Nothing is learned.
 type zeroShot struct{ Options }
 
-func (m zeroShot) Text(c CLIP, cl Classes) *Node {
-	return unit(c.Encoders.Text.Classes(cl.Prompts, nil, m.TextEncoder))
-}
+func (zeroShot) Text(c CLIP, cl Classes) *Node { return c.Scope.Const(cl.Text) }
 
 func (zeroShot) Build(c CLIP, _ Classes, b Batch) Outputs {
 	return Outputs{Logits: compare(c, b.Features.Image, b.Text)}

@@ -202,7 +202,7 @@ func (m *Model) Tokens(text string) ([]int, error) {
 	}
 	if n := len(ids) + 2; n > m.Text.Context {
 		if !m.truncate {
-			return nil, fmt.Errorf("%s has %d tokens, the text encoder takes %d; truncate: true cuts it", textenc.Quoted(text), n, m.Text.Context)
+			return nil, fmt.Errorf("%s has %d tokens, the text encoder takes %d (clip.truncate=true or --truncate cuts it)", textenc.Quoted(text), n, m.Text.Context)
 		}
 		ids = ids[:m.Text.Context-2]
 	}
