@@ -67,19 +67,9 @@ func (l *Lab) keeps(c Config, e *encoder, what string, n int) bool {
 // NewLab opens the model that the configuration names. Unknown words of the
 // data sets' classes are refused, or embedded at random, as it says.
 func NewLab(c Config) (*Lab, error) {
-	l := &Lab{pool: cpu.NewPool(c.Threads), Note: func(string) {}, kept: map[string]*held{}, log: newLog()}
-	l.log.AddHook(noteHook{l})
-	var err error
-	if c.Clip.Weights == "tiny" {
-		l.model, err = tiny.CLIP()
-	} else {
-		l.model, err = clip.Open(c.Clip.Weights)
-	}
+	l, err := openLab(c)
 	if err != nil {
 		return nil, err
-	}
-	if c.Clip.Truncate {
-		l.model = l.model.Truncating()
 	}
 	var texts []string
 	for _, name := range slices.Concat(c.Dataset, c.Targets) {
@@ -94,15 +84,39 @@ func NewLab(c Config) (*Lab, error) {
 		}
 		texts = append(texts, ts...)
 	}
+	return l, l.know(c, texts)
+}
+
+// openLab opens the model alone.
+func openLab(c Config) (*Lab, error) {
+	l := &Lab{pool: cpu.NewPool(c.Threads), Note: func(string) {}, kept: map[string]*held{}, log: newLog()}
+	l.log.AddHook(noteHook{l})
+	var err error
+	if c.Clip.Weights == "tiny" {
+		l.model, err = tiny.CLIP()
+	} else {
+		l.model, err = clip.Open(c.Clip.Weights)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if c.Clip.Truncate {
+		l.model = l.model.Truncating()
+	}
+	return l, nil
+}
+
+// know makes the model fit for texts, or refuses what it does not know of them.
+func (l *Lab) know(c Config, texts []string) error {
 	if c.Clip.Unknown == "random" {
 		l.model = l.model.WithRandomWords(texts)
 	}
 	for _, t := range texts {
 		if _, err := l.model.Tokens(t); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return l, nil
+	return nil
 }
 
 // Model is the frozen CLIP.

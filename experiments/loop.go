@@ -13,6 +13,9 @@ import (
 	"spotlighter/spotlight"
 )
 
+// optimScope holds the optimiser's momenta.
+const optimScope = "optim"
+
 // trainer is one cell's training: a program whose Run is one step, and the state
 // that a checkpoint holds.
 type trainer struct {
@@ -59,7 +62,7 @@ func (l *Lab) newTrainer(c Config, m methods.Method, cl methods.Classes, n int) 
 		lr := s.Input("lr", graph.Float32)
 		text := m.Text(mc, cl)
 		out = m.Build(mc, cl, methods.Batch{Features: f, Text: text, Labels: labels})
-		if updates, err = optim.Step(s.Sub("optim"), out.Loss, lr, out.Groups...); err != nil {
+		if updates, err = optim.Step(s.Sub(optimScope), out.Loss, lr, out.Groups...); err != nil {
 			graph.Failf("%v", err)
 		}
 	})

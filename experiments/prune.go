@@ -67,9 +67,9 @@ func (c Config) featureKey() string {
 // pruneScore gives what an encoder in a graph ranks patches by.
 type pruneScore func(s *graph.Scope, e *vit.Encoder) vit.Score
 
-// encoder builds a cell's image encoder, of all of Spotlighter's features or of
-// the image's alone. names are the classes that activations know.
-func (l *Lab) encoder(ctx context.Context, c Config, names []string, all bool) (*encoder, error) {
+// pruneScore is what the encoder of a cell ranks patches by; activations know the
+// classes of those names.
+func (l *Lab) pruneScore(ctx context.Context, c Config, names []string) (pruneScore, error) {
 	by := c.Prune.By
 	if c.Prune.Block == 0 {
 		by = spotlight.PruneByAttention
@@ -83,7 +83,17 @@ func (l *Lab) encoder(ctx context.Context, c Config, names []string, all bool) (
 		text, bank = cl.Text, methods.StartBank(cl, c.Spotlight)
 	}
 	tau := l.model.Scale
-	return newEncoder(l.model, c.Spotlight, all, l.pool, func(s *graph.Scope, e *vit.Encoder) vit.Score {
+	return func(s *graph.Scope, e *vit.Encoder) vit.Score {
 		return spotlight.PruneScore(by, c.Spotlight, s, e, tau, text, bank)
-	})
+	}, nil
+}
+
+// encoder builds a cell's image encoder, of all of Spotlighter's features or of
+// the image's alone.
+func (l *Lab) encoder(ctx context.Context, c Config, names []string, all bool) (*encoder, error) {
+	score, err := l.pruneScore(ctx, c, names)
+	if err != nil {
+		return nil, err
+	}
+	return newEncoder(l.model, c.Spotlight, all, l.pool, score)
 }

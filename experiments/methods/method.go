@@ -60,10 +60,23 @@ type Outputs struct {
 	// Candidates [B, Q], Int, where each of several classes has kept tokens of its
 	// own: Index is then [B*Q, K].
 	Candidates *Node
-	Loss       *Node // scalar
-	Groups     []optim.Group
-	Updates    []graph.Update // beside the optimiser's
+	// Named are intermediates for views, by the names below; nil where a method has
+	// none.
+	Named   map[string]*Node
+	Loss    *Node // scalar
+	Groups  []optim.Group
+	Updates []graph.Update // beside the optimiser's
 }
+
+// The intermediates of Spotlighter, of each image or of each of its candidates.
+const (
+	NamedSample   = "sample-wise"   // activation [B, N]
+	NamedSemantic = "semantic-wise" // activation [B, N]
+	NamedScore    = "score"         // [B, N]
+	NamedKept     = "kept"          // unit tokens [B, K, D]
+	NamedWeight   = "weight"        // of the kept tokens, inside their level [B, K]
+	NamedBelief   = "belief"        // in the classes [B, C]
+)
 
 // Method is one row of the table.
 type Method interface {

@@ -24,7 +24,15 @@ func (m spotlighter) Build(c CLIP, cl Classes, b Batch) Outputs {
 	}
 	model := spotlight.New(c.Scope, cfg, c.Vision, c.Model.Scale, StartBank(cl, cfg))
 	out := model.Forward(b.Features, b.Text)
-	o := Outputs{Logits: out.Logits, Index: out.Index, Candidates: out.Candidates}
+	o := Outputs{Logits: out.Logits, Index: out.Index, Candidates: out.Candidates, Named: map[string]*Node{
+		NamedScore: out.Score, NamedKept: out.Kept, NamedWeight: out.Weight, NamedBelief: out.Belief,
+	}}
+	if out.SampleScore != nil {
+		o.Named[NamedSample] = out.SampleScore
+	}
+	if out.SemanticScore != nil {
+		o.Named[NamedSemantic] = out.SemanticScore
+	}
 	if m.trainingFree || b.Labels == nil {
 		return o
 	}
