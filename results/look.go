@@ -192,7 +192,7 @@ func (l Look) drawGuesses(dst *image.RGBA, fonts fonts, at image.Point) {
 func (l Look) drawTokens(dst *image.RGBA, fonts fonts, r image.Rectangle) {
 	x, y := r.Min.X+30, r.Min.Y
 	columns := []int{x, x + 60, x + 124, x + 424}
-	for i, head := range []string{"Score", "Weight", "Matched prototypes", "Nearest of the bank"} {
+	for i, head := range []string{"Score", "Weight", "Matched prototypes", "Nearest of the bank, cosine"} {
 		drawText(dst, fonts.bold, ink, columns[i], y+14, head)
 	}
 	for i, t := range l.Tokens {

@@ -206,7 +206,7 @@ func lookOf(t *experiments.Trained, i, top int, p subject, img *preprocess.RGB, 
 			}
 		}
 		if len(k.Matches) > 0 {
-			token.Nearest = fmt.Sprintf("%s #%d, cosine %.2f", k.Nearest.Class, k.Nearest.Prototype, k.Nearest.Similarity)
+			token.Nearest = fmt.Sprintf("%s #%d, %.2f", k.Nearest.Class, k.Nearest.Prototype, k.Nearest.Similarity)
 		}
 		l.Tokens = append(l.Tokens, token)
 	}
