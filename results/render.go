@@ -73,8 +73,12 @@ func (t Table) writer(b block) table.Writer {
 	}
 	w.SetColumnConfigs(columns)
 	for _, r := range b.rows {
+		method := r.Method
+		if len(r.Collapsed) > 0 {
+			method += " " + collapsedMark
+		}
 		w.AppendRow(table.Row{
-			r.Method, spread(r.Base), spread(r.Novel), spread(r.HM), difference(r.Diff, b.intervals),
+			method, spread(r.Base), spread(r.Novel), spread(r.HM), difference(r.Diff, b.intervals),
 			fmt.Sprintf("%.0f", r.ImagesPerSecond), scalars(r), onObject(r),
 		})
 	}
@@ -82,6 +86,17 @@ func (t Table) writer(b block) table.Writer {
 }
 
 func (t Table) legend() string {
+	text := t.legendOfAll()
+	for _, r := range t.Rows {
+		if len(r.Collapsed) > 0 {
+			text += fmt.Sprintf("%s %s on %s collapsed, far below zero-shot, with seed %s; the mean includes it.\n",
+				collapsedMark, r.Method, r.Dataset, strings.Trim(fmt.Sprint(r.Collapsed), "[]"))
+		}
+	}
+	return text
+}
+
+func (t Table) legendOfAll() string {
 	return fmt.Sprintf(`%s; mean ± standard deviation over %s, in percent; HM: harmonic mean of the two.
 HM - %s: paired by data set and seed, with the 95%% bootstrap interval of the mean.
 img/s: images evaluated a second. scalars: trainable ones, learned context + the rest.

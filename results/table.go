@@ -44,6 +44,9 @@ type Row struct {
 	PromptScalars    int     `json:"prompt_scalars"`
 	// OnObject is nil where the object's place is not known.
 	OnObject *runfmt.OnObject `json:"on_object,omitempty"`
+	// Collapsed are the seeds far below zero-shot (runfmt.Result.Collapsed). They are
+	// in the means.
+	Collapsed []int `json:"collapsed,omitempty"`
 	// TrainSeconds and EvalSeconds are of one run, on average.
 	TrainSeconds float64 `json:"train_seconds"`
 	EvalSeconds  float64 `json:"eval_seconds"`
@@ -168,6 +171,11 @@ func newRow(method string, of []runfmt.Result) Row {
 		EvalSeconds:      mean(of, func(r runfmt.Result) float64 { return r.EvalSeconds }),
 		TrainableScalars: of[0].TrainableScalars,
 		PromptScalars:    of[0].PromptScalars,
+	}
+	for _, r := range of {
+		if r.Collapsed() != "" {
+			row.Collapsed = append(row.Collapsed, r.Seed)
+		}
 	}
 	seen := slices.DeleteFunc(slices.Clone(of), func(r runfmt.Result) bool { return r.OnObject == nil })
 	if len(seen) > 0 {

@@ -96,7 +96,7 @@ func (r *Reporter) Finish(i int, outcome string) {
 	r.spent += took
 	r.worked += r.tasks[i].Work
 	r.tasks[i].Work = 0
-	r.print(fmt.Sprintf("%s  %s  %s", r.head(i), outcome, short(took)))
+	r.print(fmt.Sprintf("%s  %s  %s", r.head(i), outcome, Short(took)))
 }
 
 // Skip says that task i was done before.
@@ -174,7 +174,7 @@ func (r *Reporter) text(s Step, now time.Time) string {
 		parts = append(parts, fmt.Sprintf("%.0f images/s", s.ImagesPerSecond))
 	}
 	if left, ok := r.left(now, s.Done); ok {
-		parts = append(parts, short(left)+" left")
+		parts = append(parts, Short(left)+" left")
 	}
 	return strings.Join(parts, "  ")
 }
@@ -211,8 +211,8 @@ func fit(s string, columns int) string {
 	return b.String() + "…"
 }
 
-// short is a duration to two units: 8.4s, 2m05s, 3h20m.
-func short(d time.Duration) string {
+// Short is a duration to two units: 8.4s, 2m05s, 3h20m.
+func Short(d time.Duration) string {
 	switch s := d.Seconds(); {
 	case s < 9.95:
 		return fmt.Sprintf("%.1fs", s)

@@ -113,7 +113,7 @@ func TestShort(t *testing.T) {
 		8420 * time.Millisecond: "8.4s", 9960 * time.Millisecond: "10s", 59700 * time.Millisecond: "1m00s",
 		125 * time.Second: "2m05s", 2*time.Hour + 3*time.Minute: "2h03m",
 	} {
-		if got := short(d); got != want {
+		if got := Short(d); got != want {
 			t.Errorf("%v: %s, want %s", d, got, want)
 		}
 	}

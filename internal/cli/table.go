@@ -1,0 +1,292 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"spotlighter/experiments"
+	"spotlighter/experiments/sweep"
+	"spotlighter/internal/atomicfile"
+	"spotlighter/internal/progress"
+	"spotlighter/results"
+)
+
+// tableFlags are the flags of a table.
+type tableFlags struct {
+	config            string
+	datasets, methods []string
+	seeds             string
+	shots             []int
+	against           string
+	formats           []string
+	dryRun, failFast  bool
+	run               runFlags
+}
+
+func tableCommand() *cobra.Command {
+	var f tableFlags
+	c := &cobra.Command{
+		Use:   "table PROTOCOL [key=value...]",
+		Short: "Make a whole table: run the cells that are missing, and print it beside the paper's",
+		Long: `Plan the cells of a table, show how many are done, missing and broken and what
+time the rest takes, run what is missing, and write the table beside the paper's
+numbers as Markdown, LaTeX (booktabs), CSV, JSON and HTML. PROTOCOL is one of
+base-to-novel, few-shot, cross-dataset, domain-generalization and zero-shot; its
+settings are those of experiments/PROTOCOL.yaml unless --config says otherwise.
+
+  spotlighter table base-to-novel --datasets caltech101,dtd --methods clip,coop --seeds 1-3 data.root=DATA clip=WEIGHTS
+  spotlighter table few-shot --shots 1,2,4,8,16 --datasets clutter --dry-run`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return makeTable(cmd.Context(), f, args[0], args[1:])
+		},
+	}
+	fl := c.Flags()
+	fl.StringVar(&f.config, "config", "", "settings in place of the protocol's own")
+	fl.StringSliceVar(&f.datasets, "datasets", nil, "data sets, in place of the configuration's")
+	fl.StringSliceVar(&f.methods, "methods", nil, "methods, in place of the configuration's")
+	fl.StringVar(&f.seeds, "seeds", "", "seeds, such as 1-3, in place of the configuration's")
+	fl.IntSliceVar(&f.shots, "shots", nil, "training images a class, such as 1,2,4,8,16, in place of the configuration's")
+	fl.StringVar(&f.against, "against", "", "method that the others are tested against; default: coop, or else the first")
+	fl.StringSliceVar(&f.formats, "formats", results.TableFormats, "files to write: "+strings.Join(results.TableFormats, ", "))
+	fl.BoolVar(&f.dryRun, "dry-run", false, "show the plan and the table so far, and run nothing")
+	fl.BoolVar(&f.failFast, "fail-fast", false, "end at the first cell that breaks")
+	fl.BoolVar(&f.run.json, "json", false, "print the table as JSON")
+	fl.BoolVar(&f.run.quiet, "quiet", false, "no progress")
+	fl.BoolVar(&f.run.force, "force", false, "run what is done or begun anew")
+	fl.IntVar(&f.run.threads, "threads", 0, "threads; 0: all cores")
+	return c
+}
+
+func makeTable(ctx context.Context, f tableFlags, protocol string, args []string) error {
+	if err := f.validate(protocol); err != nil {
+		return err
+	}
+	plan, err := planTable(f, protocol, args)
+	if err != nil {
+		return err
+	}
+	if err := plan.look(f.run.force); err != nil {
+		return err
+	}
+	if !f.run.quiet {
+		fmt.Fprintln(os.Stderr, plan.summary())
+	}
+	var broken brokenCells
+	if !f.dryRun {
+		if err := plan.run(ctx, f); err != nil && !errors.As(err, &broken) {
+			return err
+		}
+	}
+	if err := plan.print(f); err != nil {
+		return err
+	}
+	if broken.error != nil {
+		return broken
+	}
+	return nil
+}
+
+func (f tableFlags) validate(protocol string) error {
+	if !slices.Contains(experiments.Protocols, protocol) {
+		return usageError{fmt.Errorf("table: protocol %q is none of %s", protocol, strings.Join(experiments.Protocols, ", "))}
+	}
+	for _, format := range f.formats {
+		if !slices.Contains(results.TableFormats, format) {
+			return usageError{fmt.Errorf("--formats: %q is none of %s", format, strings.Join(results.TableFormats, ", "))}
+		}
+	}
+	for _, s := range f.shots {
+		if err := wantAtLeast("--shots", s, 1); err != nil {
+			return err
+		}
+	}
+	return wantAtLeast("--threads", f.run.threads, 0)
+}
+
+// tablePlan is the cells of a table.
+type tablePlan struct {
+	cfg      experiments.Config
+	protocol string
+	against  string
+	cells    []experiments.Config
+	planned  []results.Planned
+	reasons  []error // of cells that are broken, by cell
+}
+
+// planTable lays out the cells.
+func planTable(f tableFlags, protocol string, args []string) (*tablePlan, error) {
+	overrides := append(slices.Clone(args), "protocol="+protocol)
+	list := func(key string, values any) error {
+		text, err := json.Marshal(values) // which is YAML too
+		overrides = append(overrides, key+"="+string(text))
+		return err
+	}
+	if f.seeds != "" {
+		seeds, err := sweep.ParseSeeds(f.seeds)
+		if err != nil {
+			return nil, usageError{err}
+		}
+		if err := list("seed", seeds); err != nil {
+			return nil, err
+		}
+	}
+	if f.datasets != nil {
+		if err := list("dataset", f.datasets); err != nil {
+			return nil, err
+		}
+	}
+	if f.methods != nil {
+		if err := list("method", f.methods); err != nil {
+			return nil, err
+		}
+	}
+	load := func(more ...string) (experiments.Config, error) {
+		if f.config != "" {
+			return experiments.Load(f.config, append(slices.Clone(overrides), more...))
+		}
+		return experiments.LoadEmbedded(protocol+".yaml", append(slices.Clone(overrides), more...))
+	}
+	p := &tablePlan{protocol: protocol, against: f.against}
+	var err error
+	if p.cfg, err = load(); err != nil {
+		return nil, err
+	}
+	if f.run.threads != 0 {
+		p.cfg.Threads = f.run.threads
+	}
+	if p.against == "" {
+		p.against = p.cfg.Method[0]
+		if slices.Contains(p.cfg.Method, baseline) {
+			p.against = baseline
+		}
+	}
+	if !slices.Contains(p.cfg.Method, p.against) {
+		return nil, usageError{fmt.Errorf("--against: %q is none of the methods %s", p.against, strings.Join(p.cfg.Method, ", "))}
+	}
+	shots := f.shots
+	if len(shots) == 0 {
+		shots = []int{p.cfg.Shots}
+	}
+	seen := map[string]bool{}
+	for _, n := range shots {
+		cfg, err := load(fmt.Sprintf("shots=%d", n))
+		if err != nil {
+			return nil, err
+		}
+		cfg.Threads = p.cfg.Threads
+		for _, cell := range cfg.Cells() {
+			group := experiments.DatasetName(cell.Dataset[0])
+			if protocol == experiments.FewShot || len(shots) > 1 {
+				group += fmt.Sprintf(", %d shots", n)
+			}
+			name := experiments.RunName(cell)
+			if seen[name] {
+				continue
+			}
+			seen[name] = true
+			p.cells = append(p.cells, cell)
+			p.planned = append(p.planned, results.Planned{Group: group, Method: cell.Method[0], Seed: cell.Seed[0]})
+		}
+	}
+	p.reasons = make([]error, len(p.cells))
+	return p, nil
+}
+
+// look brings the states of all cells up to date.
+func (p *tablePlan) look(force bool) error {
+	for i, cell := range p.cells {
+		look, err := experiments.LookAt(filepath.Join(cell.Out, experiments.RunName(cell)))
+		c := &p.planned[i]
+		c.Result = nil
+		switch {
+		case err != nil:
+			c.State, p.reasons[i] = "broken", err
+		case look.State == experiments.Done:
+			c.State, c.Result = "done", &look.Result
+		case look.Holder != "":
+			c.State, p.reasons[i] = "running", errors.New(look.Holder)
+		case look.Begun:
+			c.State = "broken" // it goes on from its checkpoint
+		default:
+			c.State = "missing"
+		}
+		if force && c.State != "running" {
+			c.State, c.Result = "missing", nil
+		}
+	}
+	return nil
+}
+
+// summary says how far the table is.
+func (p *tablePlan) summary() string {
+	count := map[string]int{}
+	for _, c := range p.planned {
+		count[c.State]++
+	}
+	text := fmt.Sprintf("%s: %d cells, %d done, %d missing, %d broken", p.protocol, len(p.cells), count["done"], count["missing"], count["broken"])
+	if n := count["running"]; n > 0 {
+		text += fmt.Sprintf(", %d at work elsewhere", n)
+	}
+	if count["missing"]+count["broken"] == 0 {
+		return text
+	}
+	if seconds, ok := p.expected(); ok {
+		return text + "; about " + progress.Short(seconds) + " to go"
+	}
+	return text + "; the time is known after the first run"
+}
+
+// print writes the files and prints the table.
+func (p *tablePlan) print(f tableFlags) error {
+	command := "spotlighter " + strings.Join(quoted(os.Args[1:]), " ")
+	table := results.Compare(p.protocol, command, p.against, p.planned)
+	var paths []string
+	for _, format := range f.formats {
+		text, err := table.Render(format)
+		if err != nil {
+			return err
+		}
+		path := filepath.Join(p.cfg.Out, "table-"+p.protocol+"."+format)
+		if err := os.MkdirAll(p.cfg.Out, 0o755); err != nil {
+			return fmt.Errorf("table: %w", err)
+		}
+		if err := atomicfile.WriteBytes(path, text); err != nil {
+			return err
+		}
+		paths = append(paths, path)
+	}
+	if f.run.json {
+		text, err := table.JSON()
+		if err != nil {
+			return err
+		}
+		_, err = os.Stdout.Write(text)
+		return err
+	}
+	text := table.Terminal() + "\n"
+	if len(paths) > 0 {
+		text += "written: " + strings.Join(paths, " ") + "\n"
+	}
+	_, err := os.Stdout.WriteString(text)
+	return err
+}
+
+// quoted puts arguments in quotes that a shell would split.
+func quoted(args []string) []string {
+	out := make([]string, len(args))
+	for i, a := range args {
+		if out[i] = a; strings.ContainsAny(a, " []'\"*?$&;|<>(){}") {
+			out[i] = "'" + strings.ReplaceAll(a, "'", `'\''`) + "'"
+		}
+	}
+	return out
+}
