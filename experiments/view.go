@@ -46,8 +46,11 @@ const matches = 3
 
 // CanView says why the run has nothing to look at, if that is so.
 func (t *Trained) CanView() error {
-	if !methods.KeepsTokens(t.Config.Method[0], t.Config.Spotlight) {
-		return fmt.Errorf("method %s with spotlight.variant %s keeps no tokens at test time: there is nothing to look at", t.Config.Method[0], t.Config.Spotlight.Variant)
+	switch method := t.Config.Method[0]; {
+	case !methods.Plugged(method):
+		return fmt.Errorf("method %s keeps no tokens: there is nothing to look at", method)
+	case !methods.KeepsTokens(method, t.Config.Spotlight):
+		return fmt.Errorf("spotlight.variant %s keeps no tokens at test time: there is nothing to look at", t.Config.Spotlight.Variant)
 	}
 	if !t.program.Has("index") {
 		return errors.New("opened without views")
