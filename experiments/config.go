@@ -42,8 +42,16 @@ type Config struct {
 	Out     string `yaml:"out"`     // folder of the run folders
 	Threads int    `yaml:"threads"` // 0: all cores
 	// Cache is where the frozen encoder's features stay between epochs: "memory",
-	// "off" (they are computed anew each time), or "auto", memory if they fit.
+	// "disk" (for other runs too), "off" (they are computed anew each time), or
+	// "auto", memory if they fit.
 	Cache string `yaml:"cache"`
+	// CacheFolder is where cache: disk keeps them; "" is a folder of the user's cache.
+	CacheFolder string `yaml:"cache_dir" json:",omitempty"`
+	// CacheLimit is the most, in GiB, that all of that folder may take.
+	CacheLimit float64 `yaml:"cache_limit" json:",omitempty"`
+	// CacheFP16 stores features at half the size, rounded to 16 bits: within 1e-3 of
+	// the largest, so that it can change a result.
+	CacheFP16 bool `yaml:"cache_fp16" json:",omitempty"`
 }
 
 // Clip is the pretrained model. In YAML it is a mapping, or just the weights.
@@ -106,7 +114,7 @@ func Default() Config {
 		Prune:     defaultPrune(),
 		Text:      textenc.Fast(),
 		Out:       "runs",
-		Cache:     "auto",
+		Cache:     "auto", CacheLimit: 50,
 	}
 }
 
@@ -144,9 +152,10 @@ func (c Config) Cells() []Config {
 }
 
 // Hash is the SHA-256, in hexadecimal, of everything that can change a number:
-// all settings but out, threads and cache.
+// all settings but out, threads and where features are kept.
 func (c Config) Hash() string {
-	c.Out, c.Threads, c.Cache = "", 0, ""
+	c.CacheFP16 = c.CacheFP16 && c.Cache == "disk"
+	c.Out, c.Threads, c.Cache, c.CacheFolder, c.CacheLimit = "", 0, "", "", 0
 	if len(c.Spotlight.Blocks) == 0 {
 		c.Spotlight.Blocks = nil // an empty list and an absent one mean the same
 	}

@@ -8,6 +8,7 @@ import (
 
 	"spotlighter/graph"
 	"spotlighter/graph/cpu"
+	"spotlighter/internal/cache"
 	"spotlighter/internal/clip"
 	"spotlighter/spotlight"
 	"spotlighter/vit/preprocess"
@@ -85,20 +86,38 @@ func (e *encoder) encode(ctx context.Context, pictures []Picture, idx []int, v v
 	return e.program.Run(ctx, map[string]graph.Tensor{"images": e.images})
 }
 
-// features are the encoded pictures of one split and view. In memory they are
-// computed once; otherwise each time that they are asked for.
+// features are the encoded pictures of one split and view. In memory or on the
+// disk they are computed once; otherwise each time that they are asked for.
 type features struct {
 	enc      *encoder
 	pictures []Picture
 	view     view
 	Masks    [][]float32             // of each picture, nil where unknown; filled when it is encoded
 	cached   map[string]graph.Tensor // [n, ...] by name
+	disk     *cache.Store
+	ids      []string // the pictures' rows there
+}
+
+// keeping is where features stay: in memory, in a store, or, both zero, nowhere.
+type keeping struct {
+	memory bool
+	disk   *cache.Store
 }
 
 // newFeatures encodes the pictures, if they are to be kept.
-func newFeatures(ctx context.Context, e *encoder, pictures []Picture, v view, keep bool, done func(share float64)) (*features, error) {
-	f := &features{enc: e, pictures: pictures, view: v, Masks: make([][]float32, len(pictures))}
-	if !keep {
+func (l *Lab) newFeatures(ctx context.Context, c Config, e *encoder, pictures []Picture, what string, v view, viewed func(i int) string, k keeping, done func(share float64)) (*features, error) {
+	f := &features{enc: e, pictures: pictures, view: v, Masks: make([][]float32, len(pictures)), disk: k.disk}
+	switch {
+	case f.disk != nil:
+		var err error
+		if f.ids, err = rowIDs(ctx, e.pool, pictures, viewed); err != nil {
+			return nil, err
+		}
+		if err = l.planCache(c, e, f.disk, what, len(f.missing())); err != nil {
+			return nil, err
+		}
+		return f, f.store(ctx, done)
+	case !k.memory:
 		return f, nil
 	}
 	f.cached = map[string]graph.Tensor{}
@@ -145,6 +164,12 @@ func span(lo, hi int) []int {
 func (f *features) fill(ctx context.Context, idx []int, feeds map[string]graph.Tensor) error {
 	for at := 0; at < len(idx); at += encodeBatch {
 		part := idx[at:min(at+encodeBatch, len(idx))]
+		if f.disk != nil {
+			if err := f.read(part, at, feeds); err != nil {
+				return err
+			}
+			continue
+		}
 		if f.cached == nil {
 			if err := f.enc.encode(ctx, f.pictures, part, f.view, f.Masks); err != nil {
 				return err

@@ -10,6 +10,7 @@ import (
 
 	"spotlighter/experiments/methods"
 	"spotlighter/graph/cpu"
+	"spotlighter/internal/cache"
 	"spotlighter/internal/clip"
 	"spotlighter/internal/tiny"
 	"spotlighter/spotlight"
@@ -20,10 +21,11 @@ import (
 // Lab runs cells one after the other and keeps what they share: the frozen
 // model, and the features of the data set and the few-shot images at hand.
 type Lab struct {
-	pool  *cpu.Pool
-	model *clip.Model
-	*held                  // the data set at hand
-	kept  map[string]*held // by key, those of the cell's source and targets
+	pool   *cpu.Pool
+	model  *clip.Model
+	*held                          // the data set at hand
+	kept   map[string]*held        // by key, those of the cell's source and targets
+	stores map[string]*cache.Store // features on the disk, that runs have asked for
 
 	train    []*features // a view each
 	trainKey string
@@ -51,14 +53,25 @@ type held struct {
 // cache: auto.
 const memoryLimit = 4 << 30
 
-// keeps decides whether the features of n pictures stay in memory.
-func (l *Lab) keeps(c Config, e *encoder, what string, n int) bool {
-	if c.Cache != "auto" {
-		return c.Cache == "memory"
+// keeps decides where the features of n pictures stay. names are the data set's
+// classes.
+func (l *Lab) keeps(c Config, e *encoder, names []string, what string, n int) (k keeping, err error) {
+	switch c.Cache {
+	case "auto":
+		k.memory = l.fits(e, what, n)
+	case "memory":
+		k.memory = true
+	case "disk":
+		k.disk, err = l.openCache(c, e, names)
 	}
+	return k, err
+}
+
+// fits says whether the features of n pictures fit into memory.
+func (l *Lab) fits(e *encoder, what string, n int) bool {
 	need := int64(n) * e.bytes()
 	if need > memoryLimit {
-		l.log.Warnf("features of %d %s images would take %.1f GiB: they are encoded anew each time (cache=memory keeps them, spotlight.reread_blocks=1 makes them smaller)", n, what, float64(need)/(1<<30))
+		l.log.Warnf("features of %d %s images would take %.1f GiB: they are encoded anew each time (cache=memory keeps them, cache=disk too, spotlight.reread_blocks=1 makes them smaller)", n, what, float64(need)/(1<<30))
 		return false
 	}
 	return true
@@ -89,7 +102,7 @@ func NewLab(c Config) (*Lab, error) {
 
 // openLab opens the model alone.
 func openLab(c Config) (*Lab, error) {
-	l := &Lab{pool: cpu.NewPool(c.Threads), Note: func(string) {}, kept: map[string]*held{}, log: newLog()}
+	l := &Lab{pool: cpu.NewPool(c.Threads), Note: func(string) {}, kept: map[string]*held{}, stores: map[string]*cache.Store{}, log: newLog()}
 	l.log.AddHook(noteHook{l})
 	var err error
 	if c.Clip.Weights == "tiny" {
@@ -152,7 +165,7 @@ func (l *Lab) classes(ctx context.Context, c Config, names []string) (methods.Cl
 
 // testKey is equal for cells that read the same features of the same test images.
 func (c Config) testKey() string {
-	return fmt.Sprintf("%s %s %+v %s %s", c.Protocol, c.Dataset[0], c.Data, c.featureKey(), c.Cache)
+	return fmt.Sprintf("%s %s %+v %s %s %s %v", c.Protocol, c.Dataset[0], c.Data, c.featureKey(), c.Cache, c.CacheFolder, c.CacheFP16)
 }
 
 // hold makes a cell's data set the one at hand: its test images encoded, unless
@@ -185,7 +198,12 @@ func (l *Lab) hold(ctx context.Context, c Config, say func(phase string, share f
 	if c.Spotlight.Variant == spotlight.Release { // no method reads tokens at test time
 		enc = h.plain
 	}
-	h.test, err = newFeatures(ctx, enc, b.Test, nil, l.keeps(c, enc, "test", len(b.Test)), func(s float64) { say("encode test images", s) })
+	keep, err := l.keeps(c, enc, b.Classes, "test", len(b.Test))
+	if err != nil {
+		return err
+	}
+	whole := func(int) string { return "" }
+	h.test, err = l.newFeatures(ctx, c, enc, b.Test, "test", nil, whole, keep, func(s float64) { say("encode test images", s) })
 	if err == nil {
 		l.held, l.kept[key] = h, h
 	}
@@ -220,12 +238,19 @@ func (l *Lab) holdTrain(ctx context.Context, c Config, say func(phase string, sh
 	for i, p := range pictures {
 		l.labels[i] = p.Label
 	}
-	side, keep := l.model.Vision.ImageSize, l.keeps(c, l.full, "training", len(pictures)*c.Train.Views)
+	side := l.model.Vision.ImageSize
+	keep, err := l.keeps(c, l.full, l.bench.Classes, "training", len(pictures)*c.Train.Views)
+	if err != nil {
+		return err
+	}
 	for v := range c.Train.Views {
 		crop := func(img *preprocess.RGB, i int) *preprocess.RGB {
 			return augment(img, side, c.Train.CropScale, c.Seed[0], i, v)
 		}
-		f, err := newFeatures(ctx, l.full, pictures, crop, keep, func(s float64) {
+		viewed := func(i int) string { // all that augment draws by
+			return fmt.Sprintf("crop %v seed %d image %d view %d", c.Train.CropScale, c.Seed[0], i, v)
+		}
+		f, err := l.newFeatures(ctx, c, l.full, pictures, "training", crop, viewed, keep, func(s float64) {
 			say("encode training images", (float64(v)+s)/float64(c.Train.Views))
 		})
 		if err != nil {

@@ -14,6 +14,8 @@ import (
 type Picture struct {
 	Label int
 	Name  string // its path, or how it is rendered
+	// ID is of the content: equal for equal images alone.
+	ID func() (string, error)
 	// Load returns the image and, where it is known, the share of each patch
 	// that the object covers.
 	Load func() (*preprocess.RGB, []float32, error)
@@ -75,6 +77,7 @@ func openWorld(t tiny.Task, d Data) *Benchmark {
 	picture := func(split string, seed uint64, class, i int) Picture {
 		return Picture{
 			Label: class, Name: fmt.Sprintf("%s %s class %d image %d", t.Name, split, class, i),
+			ID: func() (string, error) { return fmt.Sprintf("%+v %s %d %d %d", t, split, seed, class, i), nil },
 			Load: func() (*preprocess.RGB, []float32, error) {
 				img := t.Render(split, seed, class, i)
 				return &preprocess.RGB{W: tiny.Size, H: tiny.Size, Pix: img.RGB}, img.Mask, nil

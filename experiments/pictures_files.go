@@ -100,12 +100,21 @@ func perClass(items []datasets.Item, classes, n int) []datasets.Item {
 func ofFiles(items []datasets.Item) []Picture {
 	ps := make([]Picture, len(items))
 	for i, it := range items {
-		ps[i] = Picture{Label: it.Label, Name: it.Path, Load: func() (*preprocess.RGB, []float32, error) {
+		ps[i] = Picture{Label: it.Label, Name: it.Path, ID: func() (string, error) { return hashFile(it.Path) }, Load: func() (*preprocess.RGB, []float32, error) {
 			img, err := preprocess.Decode(it.Path)
 			return img, nil, err
 		}}
 	}
 	return ps
+}
+
+// hashFile is the SHA-256 of a file's content.
+func hashFile(path string) (string, error) {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("image %s: %w", path, err)
+	}
+	return fmt.Sprintf("%x", sha256.Sum256(content)), nil
 }
 
 // What happens to images that cannot be read.

@@ -1,0 +1,198 @@
+package experiments
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"strings"
+
+	"spotlighter/graph"
+	"spotlighter/graph/cpu"
+	"spotlighter/internal/cache"
+	"spotlighter/internal/weights"
+	"spotlighter/spotlight"
+)
+
+// featureVersion is raised when the code changes what an image's features are.
+const featureVersion = 1
+
+// maskName is the tensor beside the features that says where the object is.
+const maskName = "mask"
+
+// CacheDir is the folder of the features that cache: disk keeps.
+func (c Config) CacheDir() (string, error) {
+	if c.CacheFolder != "" {
+		return c.CacheFolder, nil
+	}
+	return cache.DefaultDir()
+}
+
+// openCache opens the store of an encoder's features: those of these weights,
+// settings and kernels alone. names are the classes that pruning by text knows.
+func (l *Lab) openCache(c Config, e *encoder, names []string) (*cache.Store, error) {
+	dir, err := c.CacheDir()
+	if err != nil {
+		return nil, err
+	}
+	path, _ := cpu.Path() // another way to sum has other last digits
+	key := fmt.Sprintf("version %d, weights %s, features %s of %s, transform %+v, kernels %s",
+		featureVersion, l.model.Hash, strings.Join(e.names, "+"), c.featureKey(), l.model.Transform, path)
+	if c.Prune.Block > 0 && c.Prune.By != spotlight.PruneByAttention {
+		key += fmt.Sprintf(", classes %q", names)
+	}
+	dtype := cache.F32
+	if c.CacheFP16 {
+		dtype = cache.F16
+	}
+	name := dir + " " + dtype + " " + key
+	if s := l.stores[name]; s != nil {
+		return s, s.Refresh()
+	}
+	s, err := cache.Open(dir, key, dtype)
+	if err == nil {
+		l.stores[name] = s
+	}
+	return s, err
+}
+
+// rowIDs names the pictures' rows in a store: by their content and the view.
+func rowIDs(ctx context.Context, pool *cpu.Pool, pictures []Picture, viewed func(i int) string) ([]string, error) {
+	ids, errs := make([]string, len(pictures)), make([]error, len(pictures))
+	pool.For(len(pictures), 1, func(lo, hi int) {
+		for i := lo; i < hi && ctx.Err() == nil; i++ {
+			var id string
+			if id, errs[i] = pictures[i].ID(); errs[i] == nil {
+				ids[i] = fmt.Sprintf("%x", sha256.Sum256([]byte(id+" "+viewed(i))))[:32]
+			}
+		}
+	})
+	for _, err := range errs {
+		if err != nil {
+			return nil, err
+		}
+	}
+	return ids, ctx.Err()
+}
+
+// planCache refuses to fill a disk, and says what is to come.
+func (l *Lab) planCache(c Config, e *encoder, s *cache.Store, what string, missing int) error {
+	if missing == 0 {
+		return nil
+	}
+	need := int64(missing) * e.bytes()
+	if c.CacheFP16 {
+		need /= 2
+	}
+	dir, err := c.CacheDir()
+	if err != nil {
+		return err
+	}
+	used, left, err := cache.Room(dir)
+	if err != nil {
+		return err
+	}
+	gib := func(n int64) string { return fmt.Sprintf("%.2f GiB", float64(n)/(1<<30)) }
+	const way = "spotlight.reread_blocks=1 makes them smaller, cache_fp16=true halves them, spotlighter cache prune makes room, cache=off keeps none"
+	switch {
+	case float64(used+need) > c.CacheLimit*(1<<30):
+		return fmt.Errorf("cache_limit: features of %d %s images need %s, %s has %s of at most %g GiB; %s", missing, what, gib(need), dir, gib(used), c.CacheLimit, way)
+	case left >= 0 && need > left:
+		return fmt.Errorf("cache_dir: features of %d %s images need %s, the disk of %s has %s left; %s", missing, what, gib(need), dir, gib(left), way)
+	case need > noteFrom:
+		l.log.Warnf("features of %d %s images will take %s in %s", missing, what, gib(need), s.Dir)
+	}
+	return nil
+}
+
+// noteFrom is what a user need not be told to write.
+const noteFrom = 1 << 30
+
+// missing lists the pictures without a row, one of those that are alike.
+func (f *features) missing() []int {
+	var missing []int
+	seen := map[string]bool{}
+	for i, id := range f.ids {
+		if !f.disk.Has(id) && !seen[id] {
+			seen[id] = true
+			missing = append(missing, i)
+		}
+	}
+	return missing
+}
+
+// store computes the rows that a store lacks. Rows that another process adds
+// meanwhile are not computed again.
+func (f *features) store(ctx context.Context, done func(share float64)) error {
+	missing := f.missing()
+	for at := 0; at < len(missing); at += encodeBatch {
+		if err := f.disk.Refresh(); err != nil {
+			return err
+		}
+		var idx []int
+		for _, i := range missing[at:min(at+encodeBatch, len(missing))] {
+			if !f.disk.Has(f.ids[i]) {
+				idx = append(idx, i)
+			}
+		}
+		if len(idx) > 0 {
+			if err := f.storeBatch(ctx, idx); err != nil {
+				return err
+			}
+		}
+		done(float64(min(at+encodeBatch, len(missing))) / float64(len(missing)))
+	}
+	return f.readMasks()
+}
+
+func (f *features) storeBatch(ctx context.Context, idx []int) error {
+	if err := f.enc.encode(ctx, f.pictures, idx, f.view, f.Masks); err != nil {
+		return err
+	}
+	ids, tensors := make([]string, len(idx)), map[string]weights.Tensor{}
+	for _, name := range f.enc.names {
+		out := f.enc.program.Output(name)
+		shape := out.Shape.Clone()
+		shape[0] = len(idx)
+		tensors[name] = weights.Tensor{Shape: shape, Data: out.F32[:out.Len()/encodeBatch*len(idx)]}
+	}
+	var masks []float32
+	for b, i := range idx {
+		ids[b] = f.ids[i]
+		masks = append(masks, f.Masks[i]...)
+	}
+	if n := len(f.Masks[idx[0]]); n > 0 && len(masks) == n*len(idx) {
+		tensors[maskName] = weights.Tensor{Shape: []int{len(idx), n}, Data: masks}
+	}
+	return f.disk.Add(ids, tensors)
+}
+
+// readMasks reads where the objects are, for the pictures whose rows say so.
+func (f *features) readMasks() error {
+	n := f.enc.model.Vision.Patches()
+	for i, id := range f.ids {
+		if !f.disk.Holds(maskName, id) {
+			continue
+		}
+		f.Masks[i] = make([]float32, n)
+		if err := f.disk.Row(maskName, id, f.Masks[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// read puts the features of pictures into the feeds, from row at on.
+func (f *features) read(part []int, at int, feeds map[string]graph.Tensor) error {
+	for _, name := range f.enc.names {
+		dst, ok := feeds[name]
+		if !ok {
+			continue
+		}
+		for b, i := range part {
+			if err := f.disk.Row(name, f.ids[i], dst.Row(at+b)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
