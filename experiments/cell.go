@@ -145,8 +145,18 @@ func (l *Lab) fit(ctx context.Context, c Config, run *Run, m methods.Method, say
 		if err := t.restore(run.Checkpoint()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
 		}
-		if err := run.TruncateMetrics(t.at.Epoch); err != nil {
+		kept, err := run.TruncateMetrics(t.at.Epoch)
+		if err != nil {
 			return nil, err
+		}
+		if kept < t.at.Epoch { // a file was damaged: the same bits are had from the start alone
+			l.log.Warnf("%s: %s ends with epoch %d, the checkpoint is of epoch %d: training starts anew", run.Dir, runfmt.MetricsFile, kept, t.at.Epoch)
+			if t, err = l.newTrainer(c, m, cl, len(l.labels)); err != nil {
+				return nil, err
+			}
+			if _, err := run.TruncateMetrics(0); err != nil {
+				return nil, err
+			}
 		}
 	}
 	steps := len(l.labels) / t.batch

@@ -77,7 +77,7 @@ func OpenRun(cell Config, weightsHash string) (*Run, error) {
 		return nil, fmt.Errorf("open run: %w", err)
 	}
 	lock, err := lockFile(r.path(runfmt.LockFile))
-	if err != nil {
+	if err != nil && !r.onlyRead(err) {
 		return nil, fmt.Errorf("open run: %w", err)
 	}
 	r.lock = lock
@@ -86,6 +86,16 @@ func OpenRun(cell Config, weightsHash string) (*Run, error) {
 		return nil, fmt.Errorf("open run: %w", err)
 	}
 	return r, nil
+}
+
+// onlyRead says that the lock cannot be taken because nothing can be written, and
+// that nothing need be: the run is done.
+func (r *Run) onlyRead(err error) bool {
+	if !errors.Is(err, fs.ErrPermission) && !isReadOnly(err) {
+		return false
+	}
+	state, err := readState(r.Dir)
+	return err == nil && state == Done
 }
 
 // Restart is OpenRun of a run that is to start anew: what is in the folder, of
@@ -157,7 +167,7 @@ func (r *Run) reopen(weightsHash string) error {
 		return err
 	}
 	if r.state == New {
-		if err := r.TruncateMetrics(0); err != nil {
+		if _, err := r.TruncateMetrics(0); err != nil {
 			return err
 		}
 	}

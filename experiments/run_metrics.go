@@ -35,14 +35,14 @@ func (r *Run) Log(v any) error {
 
 // TruncateMetrics cuts the metrics back to the first epochs: the file ends
 // before the first line of a later epoch, or before the first line that was
-// not written whole.
-func (r *Run) TruncateMetrics(epochs int) error {
+// not written whole. kept is the last epoch that is left.
+func (r *Run) TruncateMetrics(epochs int) (kept int, err error) {
 	text, err := os.ReadFile(r.path(runfmt.MetricsFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return 0, nil
 	}
 	if err != nil {
-		return fmt.Errorf("metrics: %w", err)
+		return 0, fmt.Errorf("metrics: %w", err)
 	}
 	keep := int64(0)
 	for line := range bytes.Lines(text) {
@@ -53,12 +53,13 @@ func (r *Run) TruncateMetrics(epochs int) error {
 			break
 		}
 		keep += int64(len(line))
+		kept = entry.Epoch
 	}
 	if epochs == 0 {
-		keep = 0 // nothing was trained, so nothing was measured
+		keep, kept = 0, 0 // nothing was trained, so nothing was measured
 	}
 	if err := os.Truncate(r.path(runfmt.MetricsFile), keep); err != nil {
-		return fmt.Errorf("metrics: %w", err)
+		return 0, fmt.Errorf("metrics: %w", err)
 	}
-	return nil
+	return kept, nil
 }

@@ -250,7 +250,7 @@ func TestTruncateMetrics(t *testing.T) {
 		{"", 3, ""},
 	} {
 		put(t, r.path(runfmt.MetricsFile), test.text)
-		if err := r.TruncateMetrics(test.epochs); err != nil {
+		if _, err := r.TruncateMetrics(test.epochs); err != nil {
 			t.Fatal(err)
 		}
 		if got := get(t, r.path(runfmt.MetricsFile)); got != test.want {

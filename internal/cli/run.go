@@ -7,6 +7,7 @@ import (
 	"image/png"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -109,7 +110,7 @@ func runAll(ctx context.Context, cfg experiments.Config, f runFlags, name string
 			return err
 		}
 		all, dirs = append(all, res), append(dirs, dir)
-		outcome := fmt.Sprintf("base %.1f  novel %.1f  HM %.1f", res.Base, res.Novel, res.HM)
+		outcome := scores(cfg.Protocol, res)
 		if done {
 			p.Skip(i, outcome)
 		} else {
@@ -123,7 +124,47 @@ func runAll(ctx context.Context, cfg experiments.Config, f runFlags, name string
 			return err
 		}
 	}
+	if cfg.Protocol != experiments.BaseToNovel {
+		return printSets(cfg, cells, all, f.json, sheet)
+	}
 	return printTable(all, f.json, cfg.Out, sheet)
+}
+
+// scores is a result in a few words.
+func scores(protocol string, res runfmt.Result) string {
+	text := fmt.Sprintf("base %.1f  novel %.1f  HM %.1f", res.Base, res.Novel, res.HM)
+	if protocol != experiments.BaseToNovel {
+		text = fmt.Sprintf("accuracy %.1f", res.Base)
+		if len(res.Sets) > 1 {
+			text += fmt.Sprintf("  targets %.1f", res.Novel)
+		}
+	}
+	if fault := res.Collapsed(); fault != "" {
+		text += "  collapsed: " + fault
+	}
+	return text
+}
+
+// printSets prints the table of a protocol without halves.
+func printSets(cfg experiments.Config, cells []experiments.Config, all []runfmt.Result, asJSON bool, sheet string) error {
+	planned := make([]results.Planned, len(all))
+	for i, r := range all {
+		planned[i] = results.Planned{Group: r.Dataset, Method: r.Method, Seed: r.Seed, State: "done", Result: &all[i]}
+	}
+	against := cells[0].Method[0]
+	if slices.Contains(cfg.Method, baseline) {
+		against = baseline
+	}
+	table := results.Compare(cfg.Protocol, "spotlighter "+strings.Join(quoted(os.Args[1:]), " "), against, planned)
+	if asJSON {
+		text, err := table.JSON()
+		if err != nil {
+			return err
+		}
+		_, err = os.Stdout.Write(text)
+		return err
+	}
+	return writeTable(table.Terminal(), cfg.Out, sheet)
 }
 
 // work guesses a cell's time, in images.
@@ -151,11 +192,16 @@ func printTable(all []runfmt.Result, asJSON bool, out, sheet string) error {
 		_, err = os.Stdout.Write(text)
 		return err
 	}
-	text := fmt.Sprintf("%s\nruns: %s\n", table.Terminal(), out)
+	return writeTable(table.Terminal(), out, sheet)
+}
+
+// writeTable prints a table and where its runs are.
+func writeTable(table, out, sheet string) error {
+	text := fmt.Sprintf("%s\nruns: %s\n", table, out)
 	if sheet != "" {
 		text += fmt.Sprintf("kept tokens: %s\n", sheet)
 	}
-	_, err = os.Stdout.WriteString(text)
+	_, err := os.Stdout.WriteString(text)
 	return err
 }
 

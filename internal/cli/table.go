@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -27,6 +28,7 @@ type tableFlags struct {
 	shots             []int
 	against           string
 	formats           []string
+	output            string
 	dryRun, failFast  bool
 	run               runFlags
 }
@@ -57,6 +59,7 @@ settings are those of experiments/PROTOCOL.yaml unless --config says otherwise.
 	fl.IntSliceVar(&f.shots, "shots", nil, "training images a class, such as 1,2,4,8,16, in place of the configuration's")
 	fl.StringVar(&f.against, "against", "", "method that the others are tested against; default: coop, or else the first")
 	fl.StringSliceVar(&f.formats, "formats", results.TableFormats, "files to write: "+strings.Join(results.TableFormats, ", "))
+	fl.StringVarP(&f.output, "output", "o", "", "folder of the files; default: that of the run folders")
 	fl.BoolVar(&f.dryRun, "dry-run", false, "show the plan and the table so far, and run nothing")
 	fl.BoolVar(&f.failFast, "fail-fast", false, "end at the first cell that breaks")
 	fl.BoolVar(&f.run.json, "json", false, "print the table as JSON")
@@ -255,8 +258,9 @@ func (p *tablePlan) print(f tableFlags) error {
 		if err != nil {
 			return err
 		}
-		path := filepath.Join(p.cfg.Out, "table-"+p.protocol+"."+format)
-		if err := os.MkdirAll(p.cfg.Out, 0o755); err != nil {
+		folder := cmp.Or(f.output, p.cfg.Out)
+		path := filepath.Join(folder, "table-"+p.protocol+"."+format)
+		if err := os.MkdirAll(folder, 0o755); err != nil {
 			return fmt.Errorf("table: %w", err)
 		}
 		if err := atomicfile.WriteBytes(path, text); err != nil {

@@ -94,14 +94,7 @@ func (p *tablePlan) run(ctx context.Context, f tableFlags) error {
 			continue
 		}
 		c.State, c.Result = "done", &res
-		outcome := fmt.Sprintf("base %.1f  novel %.1f  HM %.1f", res.Base, res.Novel, res.HM)
-		if p.protocol != experiments.BaseToNovel {
-			outcome = fmt.Sprintf("accuracy %.1f", res.Base)
-		}
-		if fault := res.Collapsed(); fault != "" {
-			outcome += "  collapsed: " + fault
-		}
-		report.Finish(k, outcome)
+		report.Finish(k, scores(p.protocol, res))
 	}
 	if broken > 0 {
 		return brokenCells{fmt.Errorf("%d of %d cells are broken, such as: %w; the same command tries them again", broken, len(left), first)}
