@@ -114,8 +114,9 @@ func Inputs(c Config, s *graph.Scope, v vit.Config, b int) Features {
 // deviation of that row is known. So g = rest + sum of c over the patches.
 func contributions(e *vit.Encoder, o vit.Output, blocks []int) *Node {
 	c := unscaled(e, o, blocks)
-	class := layers.Slice(o.Tokens[e.Layers], 1, 0, 1)
-	return layers.Div(c, layers.Mul(deviation(class), layers.Reshape(length(o.Feature), shape(c)[0], 1, 1)))
+	batch := shape(c)[0]
+	class := layers.Reshape(o.Class, batch, 1, e.Width)
+	return layers.Div(c, layers.Mul(deviation(class), layers.Reshape(length(o.Feature), batch, 1, 1)))
 }
 
 // unscaled is the contributions [B, N, D] up to a factor an image, for which the

@@ -83,6 +83,8 @@ type Output struct {
 	// [B, Kept] (Int) the places of those that do, in the order of the grid. Both
 	// are nil where nothing is dropped.
 	Remain, Index *layers.Node
+	// Class [B, W] is the CLS token as the last block wrote it.
+	Class *layers.Node
 	// Feature [B, D] is the CLS token after ln_post and projection, not
 	// normalised.
 	Feature *layers.Node
@@ -96,16 +98,24 @@ func (e *Encoder) Forward(images *layers.Node) Output { return e.ForwardBy(image
 func (e *Encoder) ForwardBy(images *layers.Node, score Score) Output {
 	x := e.stem(images)
 	o := Output{Tokens: []*layers.Node{x}}
+	var mixed *layers.Node
 	for l, b := range e.Blocks {
-		var qkv *layers.Node
-		x, qkv = b.Forward(x, false)
+		qkv := b.QKV(x)
+		mixed = layers.Attention(qkv, b.Heads, false)
+		x = b.Finish(x, mixed)
 		o.QKV = append(o.QKV, qkv)
 		if e.prunes() && l+1 == e.Prune.Block {
 			x = e.prune(&o, x, score(o, x))
 		}
 		o.Tokens = append(o.Tokens, x)
 	}
-	o.Feature = e.Head(layers.Reshape(layers.Slice(x, 1, 0, 1), layers.ShapeOf(x)[0], e.Width))
+	// What follows the last attention is done for CLS alone: where only the feature
+	// is asked for, nothing computes the other rows.
+	class := func(x *layers.Node) *layers.Node {
+		return layers.Reshape(layers.Slice(x, 1, 0, 1), layers.ShapeOf(x)[0], e.Width)
+	}
+	o.Class = e.Blocks[e.Layers-1].Finish(class(o.Tokens[e.Layers-1]), class(mixed))
+	o.Feature = e.Head(o.Class)
 	return o
 }
 

@@ -159,13 +159,14 @@ func TestPruneFLOPs(t *testing.T) {
 	}
 	const b, n, w, d = 2, 16, 8, 6
 	block := func(rows int64) int64 { return b * (24*rows*w*w + 4*rows*rows*w) }
+	last := func(rows int64) int64 { return b * (6*rows*w*w + 4*rows*rows*w + 18*w*w) } // CLS alone after the attention
 	ends := int64(b * (2*n*3*4*4*w + 2*w*d))
-	if got, want := flops(vit.Prune{}), 3*block(n+1)+ends; got != want {
+	if got, want := flops(vit.Prune{}), 2*block(n+1)+last(n+1)+ends; got != want {
 		t.Errorf("unpruned: %d, want %d", got, want)
 	}
 	score := int64(b * 2 * w * (n + 1)) // queries of CLS by all keys
 	fuse := int64(b * 2 * n * w)
-	if got, want := flops(vit.Prune{Block: 1, Keep: .25}), block(n+1)+2*block(4+2)+ends+score+fuse; got != want {
+	if got, want := flops(vit.Prune{Block: 1, Keep: .25}), block(n+1)+block(4+2)+last(4+2)+ends+score+fuse; got != want {
 		t.Errorf("pruned: %d, want %d", got, want)
 	}
 }
