@@ -1,8 +1,11 @@
 package paper
 
 import (
+	"fmt"
 	"math"
+	"os"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -72,5 +75,24 @@ func TestNames(t *testing.T) {
 	}
 	if len(Eleven()) != 11 {
 		t.Errorf("%v", Eleven())
+	}
+}
+
+// The page lists the cells that do not follow, and no others.
+func TestPage(t *testing.T) {
+	page, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, c := range BaseToNovelCells() {
+		line := fmt.Sprintf("\n| %s | %s | %.2f | %.2f | %.2f | %.2f |\n", c.Method, c.Dataset, c.Base, c.Novel, c.HM, c.Recomputed())
+		if has := strings.Contains(string(page), line); has == c.Follows() {
+			t.Errorf("on the page: %v:%s", has, line)
+		}
+		n++
+	}
+	if n == 0 {
+		t.Error("no cells")
 	}
 }
