@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"sort"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"spotlighter/graph"
@@ -58,32 +60,93 @@ func newEncoder(m *clip.Model, cfg spotlight.Config, all bool, pool *cpu.Pool, s
 // view is what is done to a picture before it is encoded.
 type view func(img *preprocess.RGB, i int) *preprocess.RGB
 
-// encode runs the program on pictures[idx...] (at most encodeBatch), and calls
-// keep with each one's place in idx and its row of each output.
+// encode runs the program on pictures[idx...] (at most encodeBatch), whose rows
+// its outputs then are.
 func (e *encoder) encode(ctx context.Context, pictures []Picture, idx []int, v view, masks [][]float32) error {
+	if err := e.load(e.images, pictures, idx, v, masks); err != nil {
+		return err
+	}
+	return e.program.Run(ctx, map[string]graph.Tensor{"images": e.images})
+}
+
+// load decodes pictures[idx...] into images, with threads of its own: those of the
+// pool may be at work on the batch before.
+func (e *encoder) load(images graph.Tensor, pictures []Picture, idx []int, v view, masks [][]float32) error {
 	errs := make([]error, len(idx))
-	e.pool.For(len(idx), 1, func(lo, hi int) {
-		for b := lo; b < hi; b++ {
-			img, mask, err := pictures[idx[b]].Load()
-			if err != nil {
-				errs[b] = err
-				continue
+	var at atomic.Int64
+	var workers sync.WaitGroup
+	for range min(e.pool.Threads(), len(idx)) {
+		workers.Go(func() {
+			for b := int(at.Add(1)) - 1; b < len(idx); b = int(at.Add(1)) - 1 {
+				errs[b] = e.loadOne(images.Row(b), pictures[idx[b]], idx[b], v, masks)
 			}
-			if v != nil {
-				img = v(img, idx[b])
-			}
-			if masks != nil {
-				masks[idx[b]] = mask
-			}
-			copy(e.images.Row(b), e.model.Transform.Apply(img))
-		}
-	})
+		})
+	}
+	workers.Wait()
 	for _, err := range errs {
 		if err != nil {
 			return err
 		}
 	}
-	return e.program.Run(ctx, map[string]graph.Tensor{"images": e.images})
+	return nil
+}
+
+func (e *encoder) loadOne(dst []float32, p Picture, i int, v view, masks [][]float32) (err error) {
+	defer func() { // a decoder's panic would end the program
+		if r := recover(); r != nil {
+			err = fmt.Errorf("image %s: %v", p.Name, r)
+		}
+	}()
+	img, mask, err := p.Load()
+	if err != nil {
+		return err
+	}
+	if v != nil {
+		img = v(img, i)
+	}
+	if masks != nil {
+		masks[i] = mask
+	}
+	copy(dst, e.model.Transform.Apply(img))
+	return nil
+}
+
+// encodeAll encodes batch after batch, as next gives them until it gives none,
+// and calls keep with each while the program's outputs are its rows. A batch is
+// decoded while the one before is encoded; no more than these two are in memory.
+func (e *encoder) encodeAll(ctx context.Context, pictures []Picture, next func() ([]int, error), v view, masks [][]float32, keep func(idx []int) error) error {
+	type batch struct {
+		idx    []int
+		images graph.Tensor
+		err    error
+	}
+	load := func(images graph.Tensor) <-chan batch {
+		c := make(chan batch, 1)
+		go func() {
+			idx, err := next()
+			if err == nil {
+				err = e.load(images, pictures, idx, v, masks)
+			}
+			c <- batch{idx, images, err}
+		}()
+		return c
+	}
+	spare := graph.NewTensor(graph.Float32, e.images.Shape...)
+	for pending := load(e.images); ; {
+		b := <-pending
+		if b.err != nil || len(b.idx) == 0 {
+			return b.err
+		}
+		pending, spare = load(spare), b.images
+		err := e.program.Run(ctx, map[string]graph.Tensor{"images": b.images})
+		if err == nil {
+			err = keep(b.idx)
+		}
+		if err != nil {
+			<-pending
+			return err
+		}
+	}
 }
 
 // features are the encoded pictures of one split and view. In memory or on the
@@ -126,20 +189,24 @@ func (l *Lab) newFeatures(ctx context.Context, c Config, e *encoder, pictures []
 		shape[0] = len(pictures)
 		f.cached[name] = graph.NewTensor(graph.Float32, shape...)
 	}
-	for at := 0; at < len(pictures); at += encodeBatch {
+	at := 0
+	next := func() ([]int, error) {
 		idx := span(at, min(at+encodeBatch, len(pictures)))
-		if err := e.encode(ctx, pictures, idx, v, f.Masks); err != nil {
-			return nil, err
-		}
+		at += len(idx)
+		return idx, nil
+	}
+	kept := 0
+	return f, e.encodeAll(ctx, pictures, next, v, f.Masks, func(idx []int) error {
 		for _, name := range e.names {
 			out := e.program.Output(name)
 			for b, i := range idx {
 				copy(f.cached[name].Row(i), out.Row(b))
 			}
 		}
-		done(float64(at+len(idx)) / float64(len(pictures)))
-	}
-	return f, nil
+		kept += len(idx)
+		done(float64(kept) / float64(len(pictures)))
+		return nil
+	})
 }
 
 // bytes is the memory that the features of one picture take.

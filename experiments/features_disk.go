@@ -124,30 +124,36 @@ func (f *features) missing() []int {
 // meanwhile are not computed again.
 func (f *features) store(ctx context.Context, done func(share float64)) error {
 	missing := f.missing()
-	for at := 0; at < len(missing); at += encodeBatch {
-		if err := f.disk.Refresh(); err != nil {
-			return err
-		}
-		var idx []int
-		for _, i := range missing[at:min(at+encodeBatch, len(missing))] {
-			if !f.disk.Has(f.ids[i]) {
-				idx = append(idx, i)
+	at := 0
+	next := func() (idx []int, err error) {
+		for len(idx) == 0 && at < len(missing) {
+			if err := f.disk.Refresh(); err != nil {
+				return nil, err
+			}
+			part := missing[at:min(at+encodeBatch, len(missing))]
+			at += len(part)
+			for _, i := range part {
+				if !f.disk.Has(f.ids[i]) {
+					idx = append(idx, i)
+				}
 			}
 		}
-		if len(idx) > 0 {
-			if err := f.storeBatch(ctx, idx); err != nil {
-				return err
-			}
-		}
-		done(float64(min(at+encodeBatch, len(missing))) / float64(len(missing)))
+		return idx, nil
+	}
+	kept := 0
+	err := f.enc.encodeAll(ctx, f.pictures, next, f.view, f.Masks, func(idx []int) error {
+		kept += len(idx)
+		done(float64(kept) / float64(len(missing)))
+		return f.add(idx)
+	})
+	if err != nil {
+		return err
 	}
 	return f.readMasks()
 }
 
-func (f *features) storeBatch(ctx context.Context, idx []int) error {
-	if err := f.enc.encode(ctx, f.pictures, idx, f.view, f.Masks); err != nil {
-		return err
-	}
+// add writes the rows of the pictures that were encoded last.
+func (f *features) add(idx []int) error {
 	ids, tensors := make([]string, len(idx)), map[string]weights.Tensor{}
 	for _, name := range f.enc.names {
 		out := f.enc.program.Output(name)
