@@ -94,10 +94,21 @@ func (c Comparison) Legend() []string {
 		if t.Exact {
 			how = "exact"
 		}
-		lines = append(lines, fmt.Sprintf("%s - %s: HM %+.2f, 95%% bootstrap interval [%+.2f, %+.2f], Wilcoxon signed-rank p = %.3g (%s), %d above and %d below in %s of data set and seed.",
-			t.Method, t.Baseline, t.Mean, t.Low, t.High, t.P, how, t.Wins, t.Losses, count(t.Interval.Pairs, "pair")))
+		lines = append(lines, fmt.Sprintf("%s - %s: %s %+.2f, 95%% bootstrap interval [%+.2f, %+.2f], Wilcoxon signed-rank p = %.3g (%s), %d above and %d below in %s of data set and seed.",
+			t.Method, t.Baseline, c.tested(), t.Mean, t.Low, t.High, t.P, how, t.Wins, t.Losses, count(t.Interval.Pairs, "pair")))
 	}
 	return append(lines, c.Notes...)
+}
+
+// tested is the number that the paired tests compare, Result.HM in words.
+func (c Comparison) tested() string {
+	switch {
+	case slices.Contains(c.Metrics, metricSeedHM):
+		return "HM"
+	case slices.ContainsFunc(c.Rows, func(r CompareRow) bool { return strings.Contains(r.Group, fromSource) }):
+		return "HM of source and mean target"
+	}
+	return "top-1"
 }
 
 func (c Comparison) writer() table.Writer {
@@ -219,6 +230,7 @@ var comparePage = template.Must(template.New("table").Parse(`<!DOCTYPE html>
 <title>{{.Table.Protocol}}</title>
 <style>
 body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem; color: #222; background: #fff }
+pre { white-space: pre-wrap }
 div { overflow-x: auto }
 table { border-collapse: collapse; border-block: 2px solid; white-space: nowrap }
 th, td { padding: .2rem .7rem; text-align: right }

@@ -8,6 +8,9 @@ import (
 	literature "spotlighter/results/paper"
 )
 
+// fromSource stands between a target and the data set that was learned on.
+const fromSource = " from "
+
 // sets makes the rows of the protocols that test whole data sets: one a set.
 func (b *compareBuilder) sets() {
 	for _, group := range b.groups {
@@ -25,7 +28,7 @@ func (b *compareBuilder) sets() {
 		for _, name := range names {
 			title := group
 			if name != "all" {
-				title = name + " from " + group
+				title = name + fromSource + group
 			}
 			for _, m := range b.methods {
 				if all, done := b.of(group, m); len(all) > 0 {
@@ -34,7 +37,7 @@ func (b *compareBuilder) sets() {
 			}
 		}
 	}
-	if len(b.groups) > 1 && !slices.ContainsFunc(b.Rows, func(r CompareRow) bool { return strings.Contains(r.Group, " from ") }) {
+	if len(b.groups) > 1 && !slices.ContainsFunc(b.Rows, func(r CompareRow) bool { return strings.Contains(r.Group, fromSource) }) {
 		b.averageRows(func(*CompareRow) {})
 	}
 	if len(b.groups) == 1 {
@@ -74,7 +77,7 @@ func (b *compareBuilder) setRow(title, name, method string, all []Planned, done 
 
 // targetAverage adds the mean over the targets.
 func (b *compareBuilder) targetAverage() {
-	targets := slices.DeleteFunc(slices.Clone(b.Rows), func(r CompareRow) bool { return !strings.Contains(r.Group, " from ") })
+	targets := slices.DeleteFunc(slices.Clone(b.Rows), func(r CompareRow) bool { return !strings.Contains(r.Group, fromSource) })
 	if len(targets) > 0 {
 		b.overRows(targets, "average of the targets", func(r *CompareRow) {
 			if v, ok := literature.CrossDataset(r.Method, literature.Average); ok && b.Protocol == "cross-dataset" && len(targets) == 10*len(b.methods) {

@@ -119,6 +119,9 @@ func TestCompareTargets(t *testing.T) {
 	if r.Cells[1].Ours != nil {
 		t.Error("a top-5 of nothing")
 	}
+	if got := Compare("zero-shot", "", "clip", nil).tested(); got != "top-1" || c.tested() != "HM of source and mean target" {
+		t.Errorf("tests of %s and of %s", got, c.tested())
+	}
 	average := find(t, c, "average of the targets", "coop")
 	nearly(t, "average", average.Cells[0].Ours.Mean, 46.5)
 	if average.Cells[0].Paper != nil {
