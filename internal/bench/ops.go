@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"strings"
 
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas32"
@@ -74,11 +75,14 @@ func weight(s *graph.Scope, name string, shape ...int) *graph.Node {
 	return s.Var(name, graph.Frozen, graph.Normal(1, .05), shape...)
 }
 
-// Ops measures the hot operations.
-func Ops(ctx context.Context, pool *cpu.Pool, e Effort) ([]OpResult, error) {
+// Ops measures the hot operations whose names begin so.
+func Ops(ctx context.Context, pool *cpu.Pool, begin string, e Effort) ([]OpResult, error) {
 	path, _ := cpu.Path()
 	var all []OpResult
 	for _, op := range hot {
+		if !strings.HasPrefix(op.name, begin) {
+			continue
+		}
 		s := graph.New(graph.NewStore(nil), graph.Float32)
 		var out *graph.Node
 		if err := graph.Try(func() { out = op.build(s) }); err != nil {
@@ -118,7 +122,7 @@ func Ops(ctx context.Context, pool *cpu.Pool, e Effort) ([]OpResult, error) {
 		}
 		all = append(all, r)
 	}
-	if path != "go" {
+	if path != "go" || begin != "" {
 		return all, nil
 	}
 	g, err := gonum(ctx, e)

@@ -21,7 +21,7 @@ type benchFlags struct {
 	repeat  int
 	seconds float64
 
-	model, method          string
+	begin, model, method   string
 	classes, batch, images int
 	trim, shared           bool
 }
@@ -75,9 +75,10 @@ Each measurement has a process of its own, which is a command below.`,
 	leaf("machine", "The machine and the limit of its arithmetic", func(_ context.Context, pool *cpu.Pool) (any, error) {
 		return bench.Describe(pool), nil
 	})
-	leaf("ops", "The hot operations", func(ctx context.Context, pool *cpu.Pool) (any, error) {
-		return bench.Ops(ctx, pool, f.effort())
+	ops := leaf("ops", "The hot operations", func(ctx context.Context, pool *cpu.Pool) (any, error) {
+		return bench.Ops(ctx, pool, f.begin, f.effort())
 	})
+	ops.Flags().StringVar(&f.begin, "begin", "", "only those whose names begin so")
 	image := leaf("image", "The image encoder", func(ctx context.Context, pool *cpu.Pool) (any, error) {
 		return bench.Image(ctx, pool, f.model, f.batch, f.effort())
 	})

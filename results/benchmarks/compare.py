@@ -158,12 +158,14 @@ class Runs:
                          OMP_NUM_THREADS=str(a.threads), MKL_NUM_THREADS=str(a.threads))
 
     def turns(self, name, **sides):
-        """Run every side once a round and keep all results."""
+        """Run every side once a round and keep all results, also in the file."""
         found = self.raw[name] = {s: [] for s in sides}
         for turn in range(self.args.rounds):
             for side, work in sides.items():
                 found[side].append(work())
-                print(f"{name}: {side} {turn + 1}", file=sys.stderr)
+                print(f"{time.strftime('%H:%M:%S')} {name}: {side} {turn + 1}", file=sys.stderr)
+            with open(self.args.out + ".json", "w") as f:
+                json.dump(self.raw, f)
         return found
 
 
@@ -194,7 +196,7 @@ def main():
         row(work, f"{a:.3g} {unit}", f"{b:.3g} {unit}", f"{b / a:.2f}x", f"at least {target}x", b / a >= target)
 
     machine = run.ours("machine")
-    ops = run.turns("sgemm", ours=lambda: run.ours("ops"), torch=lambda: run.torch("sgemm"))
+    ops = run.turns("sgemm", ours=lambda: run.ours("ops", "--begin", "sgemm 1576"), torch=lambda: run.torch("sgemm"))
     first = lambda r: r[0]["share"]
     share, theirs = median(ops["ours"], first), median(ops["torch"])
     row("sgemm 1576x768x3072", f"{median(ops['ours'], lambda r: r[0]['gflops']):.0f} GFLOP/s", f"{2 * 1576 * 768 * 3072 / theirs / 1e9:.0f} GFLOP/s",

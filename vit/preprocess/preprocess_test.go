@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"hash/crc32"
 	"image"
+	"image/jpeg"
 	"math"
 	"os"
 	"path/filepath"
@@ -189,5 +190,34 @@ func BenchmarkApply(b *testing.B) {
 	big := Resize(m, 300, 200)
 	for b.Loop() {
 		CLIP(224).Apply(big)
+	}
+}
+
+// BenchmarkJPEG is a photograph's way from file to tensor, at the size that most
+// of the data sets have.
+func BenchmarkJPEG(b *testing.B) {
+	img := NewRGB(500, 375)
+	for i := range img.Pix {
+		x, y := i/3%500, i/1500
+		img.Pix[i] = uint8(128 + 60*math.Sin(float64(x*y)/900+float64(i%3)) + 30*math.Sin(float64(x)/3))
+	}
+	path := filepath.Join(b.TempDir(), "photo.jpg")
+	f, err := os.Create(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := jpeg.Encode(f, img, &jpeg.Options{Quality: 90}); err != nil {
+		b.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		m, err := Decode(path)
+		if err != nil {
+			b.Fatal(err)
+		}
+		CLIP(224).Apply(m)
 	}
 }
