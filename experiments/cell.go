@@ -160,7 +160,7 @@ func (l *Lab) fit(ctx context.Context, c Config, run *Run, m methods.Method, say
 		}
 	}
 	steps := len(l.labels) / t.batch
-	if run.events, err = openEvents(run, t.at.Epoch*steps+t.at.Step); err != nil {
+	if run.events, err = openEvents(run, t.at.Epoch*steps+t.at.Step+1); err != nil {
 		return nil, err
 	}
 	l.log.WithFields(logrus.Fields{"epoch": t.at.Epoch + 1, "step": t.at.Step + 1, "images": len(l.labels)}).Info("train from")
