@@ -128,8 +128,10 @@ func unscaled(e *vit.Encoder, o vit.Output, blocks []int) *Node {
 		a := e.ClassAttention(o, l-1)
 		a = layers.Slice(a, 2, 1, last(shape(a))) // [B, H, Rows]
 		s := shape(a)
-		v := layers.SplitHeads(besideClass(o.QKV[l-1]), 2, e.Heads) // [B, H, Rows, d]
-		part := layers.JoinHeads(layers.Mul(layers.Reshape(a, s[0], s[1], s[2], 1), v))
+		v := besideClass(layers.Slice(o.QKV[l-1], 2, 2*e.Width, 3*e.Width)) // [B, Rows, W]
+		v = layers.Reshape(v, s[0], s[2], e.Heads, e.Width/e.Heads)
+		part := layers.Mul(layers.Reshape(layers.Transpose(a, 0, 2, 1), s[0], s[2], e.Heads, 1), v)
+		part = layers.Reshape(part, s[0], s[2], e.Width)
 		part = e.OnGrid(o, l-1, layers.Linear(part, b.OutW, nil)) // [B, N, W]
 		if sum == nil {
 			sum = part

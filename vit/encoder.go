@@ -160,10 +160,5 @@ func (e *Encoder) PatchTokens(o Output) *layers.Node {
 // ClassAttention is how block l's CLS token attends: [B, H, Rows(l)+1] over all
 // tokens, itself first; each row sums to 1.
 func (e *Encoder) ClassAttention(o Output, l int) *layers.Node {
-	qkv := o.QKV[l]
-	b, n := layers.ShapeOf(qkv)[0], layers.ShapeOf(qkv)[1]
-	q := layers.SplitHeads(layers.Slice(qkv, 1, 0, 1), 0, e.Heads) // [B, H, 1, d]
-	k := layers.SplitHeads(qkv, 1, e.Heads)                        // [B, H, Rows(l)+1, d]
-	scores := layers.Scale(layers.MatMul(q, k, false, true), 1/math.Sqrt(float64(e.Width/e.Heads)))
-	return layers.Reshape(layers.Softmax(scores), b, e.Heads, n)
+	return layers.FirstAttention(o.QKV[l], e.Heads)
 }

@@ -1,0 +1,71 @@
+package layers
+
+import (
+	"fmt"
+	"math"
+
+	"spotlighter/graph"
+	"spotlighter/graph/cpu"
+)
+
+// firstAttention is one row of the attention's weights.
+type firstAttention struct{ Heads int }
+
+// FirstAttention is how the first token attends: of packed queries, keys and
+// values qkv [B, N, 3W] of H heads the weights softmax(q0 kT/sqrt(d)) over all
+// tokens [B, H, N], read where they lie.
+func FirstAttention(qkv *Node, heads int) *Node { return graph.Apply(firstAttention{heads}, qkv) }
+
+func (firstAttention) Loops()       {}
+func (firstAttention) Name() string { return "attention of the first token" }
+func (o firstAttention) Infer(in []graph.Type) (graph.Type, error) {
+	s := in[0].Shape
+	if len(s) != 3 || o.Heads < 1 || s[2]%(3*o.Heads) != 0 {
+		return graph.Type{}, fmt.Errorf("want [B, N, 3W] with W a multiple of %d heads", o.Heads)
+	}
+	return graph.Type{Shape: graph.Shape{s[0], o.Heads, s[1]}, Dtype: in[0].Dtype}, floats(in...)
+}
+func (o firstAttention) FLOPs(in []graph.Type, _ graph.Type) int64 {
+	return 2 * int64(count(in[0].Shape)) / 3
+}
+
+// Grad is the softmax's gradient g, then dq = g k and dk = gT q.
+func (o firstAttention) Grad(in []*Node, y, dy *Node) []*Node {
+	s := ShapeOf(in[0])
+	b, n, w := s[0], s[1], s[2]/3
+	g := Mul(y, Sub(dy, Reshape(Sum(Mul(dy, y), 2), b, o.Heads, 1)))
+	g = Reshape(Scale(g, o.scale(s)), b, o.Heads, 1, n)
+	q := SplitHeads(Slice(in[0], 1, 0, 1), 0, o.Heads)
+	dq := JoinHeads(MatMul(g, SplitHeads(in[0], 1, o.Heads), false, false)) // [B, 1, W]
+	dk := JoinHeads(MatMul(g, q, true, false))                              // [B, N, W]
+	all := Concat(2, graph.Apply(pad{Axis: 1, Size: n}, dq), dk)
+	return []*Node{graph.Apply(pad{Axis: 2, Size: 3 * w}, all)}
+}
+
+func (o firstAttention) scale(s graph.Shape) float64 {
+	return 1 / math.Sqrt(float64(s[2]/3/o.Heads))
+}
+
+func (o firstAttention) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) error {
+	if out.Dtype == graph.Float64 {
+		firstAttentionKernel(c, o, in[0].Shape, out.F64, in[0].F64)
+	} else {
+		firstAttentionKernel(c, o, in[0].Shape, out.F32, in[0].F32)
+	}
+	return nil
+}
+
+func firstAttentionKernel[T cpu.Float](c *graph.Ctx, o firstAttention, s graph.Shape, y, qkv []T) {
+	n, w := s[1], s[2]/3
+	scale := T(o.scale(s))
+	c.For(s[0]*o.Heads, rowGrain(2*n*w/o.Heads), func(lo, hi int) {
+		for t := lo; t < hi; t++ {
+			h := headOf(qkv, n, w, o.Heads, t)
+			row := y[t*n : t*n+n]
+			for i := range row {
+				row[i] = cpu.Dot(h.q[:h.d], h.k[i*h.ld:i*h.ld+h.d])
+			}
+			cpu.SoftmaxRow(row, row, scale)
+		}
+	})
+}
