@@ -14,7 +14,8 @@ const ComparisonSchema = 1
 
 // Planned is one cell of a table: a run, done or not.
 type Planned struct {
-	Group  string // the data set, or data set and shots
+	Group  string // the data set, and Part if there is one
+	Part   string // such as "16 shots": averages are over the data sets of a part
 	Method string
 	Seed   int
 	State  string         // "done", "running", "broken" or "missing"
@@ -36,7 +37,8 @@ type Comparison struct {
 
 // CompareRow is one method on one data set, or on the average over them.
 type CompareRow struct {
-	Group  string          `json:"group"`
+	Group  string `json:"group"`
+	part   string
 	Method string          `json:"method"`
 	Done   int             `json:"done"` // seeds
 	Of     int             `json:"of"`
@@ -121,7 +123,7 @@ func (b *compareBuilder) of(group, method string) (all []Planned, done []runfmt.
 
 // row begins a row with how many seeds it has and which collapsed.
 func (b *compareBuilder) row(group, method string, all []Planned, done []runfmt.Result) CompareRow {
-	r := CompareRow{Group: group, Method: method, Done: len(done), Of: len(all), Cells: make([]CompareMetric, len(b.Metrics))}
+	r := CompareRow{Group: group, part: all[0].Part, Method: method, Done: len(done), Of: len(all), Cells: make([]CompareMetric, len(b.Metrics))}
 	for _, res := range done {
 		if res.Collapsed() != "" {
 			r.Collapsed = append(r.Collapsed, res.Seed)
@@ -193,11 +195,28 @@ func (m *CompareMetric) measure(done []runfmt.Result, of func(runfmt.Result) flo
 	}
 }
 
-// averageRows adds the mean over all data sets of each method that has a run on
-// every one of them.
+// averageRows adds, for each part of the table, the mean over its data sets of
+// each method that has a run on every one of them.
 func (b *compareBuilder) averageRows(finish func(*CompareRow)) {
-	if len(b.groups) > 1 {
-		b.overRows(slices.Clone(b.Rows), averageGroup, finish)
+	var parts []string
+	for _, p := range b.cells {
+		parts = appendNew(parts, p.Part)
+	}
+	measured := slices.Clone(b.Rows)
+	for _, part := range parts {
+		var groups []string
+		rows := slices.DeleteFunc(slices.Clone(measured), func(r CompareRow) bool { return r.part != part })
+		for _, r := range rows {
+			groups = appendNew(groups, r.Group)
+		}
+		if len(groups) < 2 {
+			continue
+		}
+		name := averageGroup
+		if part != "" {
+			name += ", " + part
+		}
+		b.overRows(rows, name, finish)
 	}
 }
 
@@ -244,62 +263,3 @@ func (b *compareBuilder) over(rows []CompareRow, metric int) *Stat {
 	}
 	return &Stat{Mean: newStat(means).Mean, Std: newStat(seeds).Std, N: len(seeds)}
 }
-
-// tests compares every method with the baseline, by pairs of the same group and
-// seed.
-func (b *compareBuilder) tests() {
-	for _, m := range b.methods {
-		if m == b.Baseline {
-			continue
-		}
-		var diffs []float64
-		for _, p := range b.cells {
-			if p.Method != m || p.Result == nil {
-				continue
-			}
-			for _, q := range b.cells {
-				if q.Method == b.Baseline && q.Group == p.Group && q.Seed == p.Seed && q.Result != nil {
-					diffs = append(diffs, p.Result.HM-q.Result.HM)
-				}
-			}
-		}
-		if len(diffs) > 0 {
-			b.Tests = append(b.Tests, Pairs(m, b.Baseline, diffs))
-		}
-	}
-}
-
-// notes says what must not be overlooked.
-func (b *compareBuilder) notes() {
-	for _, p := range b.cells {
-		if p.Result == nil {
-			continue
-		}
-		if fault := p.Result.Collapsed(); fault != "" {
-			b.Notes = append(b.Notes, fmt.Sprintf("collapsed: %s on %s, seed %d (%s); the mean includes it", p.Method, p.Group, p.Seed, fault))
-		}
-	}
-	for state, words := range map[string]string{"broken": "broken", "running": "at work elsewhere", "missing": "not run"} {
-		var names []string
-		for _, p := range b.cells {
-			if p.State == state {
-				names = append(names, fmt.Sprintf("%s on %s seed %d", p.Method, p.Group, p.Seed))
-			}
-		}
-		if n := len(names); n > 0 {
-			b.Notes = append(b.Notes, fmt.Sprintf("%s: %s, such as %s", words, count(n, "run"), names[0]))
-		}
-	}
-	slices.Sort(b.Notes)
-	if slices.ContainsFunc(b.Rows, func(r CompareRow) bool {
-		return slices.ContainsFunc(r.Cells, func(m CompareMetric) bool { return m.Inconsistent })
-	}) {
-		b.Notes = append(b.Notes, inconsistentMark+" the printed HM does not follow from the accuracies printed beside it")
-	}
-}
-
-// inconsistentMark and collapsedMark stand beside cells and rows.
-const (
-	inconsistentMark = "†"
-	collapsedMark    = "‡"
-)

@@ -37,7 +37,7 @@ func (b *compareBuilder) sets() {
 			}
 		}
 	}
-	if len(b.groups) > 1 && !slices.ContainsFunc(b.Rows, func(r CompareRow) bool { return strings.Contains(r.Group, fromSource) }) {
+	if !slices.ContainsFunc(b.Rows, func(r CompareRow) bool { return strings.Contains(r.Group, fromSource) }) {
 		b.averageRows(func(*CompareRow) {})
 	}
 	if len(b.groups) == 1 {

@@ -104,6 +104,23 @@ func TestCompareAverage(t *testing.T) {
 	}
 }
 
+// Averages are over the data sets of each number of shots, not over the shots.
+func TestCompareParts(t *testing.T) {
+	var cells []Planned
+	for part, accuracy := range map[string]float64{"1 shot": 40, "2 shots": 60} {
+		for i, d := range []string{"clutter", "fog"} {
+			cells = append(cells, Planned{Group: d + ", " + part, Part: part, Method: "coop", Seed: 1, State: "done", Result: &runfmt.Result{Seed: 1, Method: "coop",
+				Sets: []runfmt.Set{{Name: "all", Top1: accuracy + float64(10*i)}}}})
+		}
+	}
+	c := Compare("few-shot", "", "coop", cells)
+	nearly(t, "one shot", find(t, c, "average, 1 shot", "coop").Cells[0].Ours.Mean, 45)
+	nearly(t, "two shots", find(t, c, "average, 2 shots", "coop").Cells[0].Ours.Mean, 65)
+	if len(c.Rows) != 6 {
+		t.Errorf("%d rows, want 4 and 2 averages", len(c.Rows))
+	}
+}
+
 // Targets are rows of their own, beside the paper's, with their average.
 func TestCompareTargets(t *testing.T) {
 	top5 := 90.

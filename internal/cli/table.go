@@ -187,9 +187,12 @@ func planTable(f tableFlags, protocol string, args []string) (*tablePlan, error)
 		}
 		cfg.Threads = p.cfg.Threads
 		for _, cell := range cfg.Cells() {
-			group := experiments.DatasetName(cell.Dataset[0])
+			group, part := experiments.DatasetName(cell.Dataset[0]), ""
 			if protocol == experiments.FewShot || len(shots) > 1 {
-				group += fmt.Sprintf(", %d shots", n)
+				if part = fmt.Sprintf("%d shots", n); n == 1 {
+					part = "1 shot"
+				}
+				group += ", " + part
 			}
 			name := experiments.RunName(cell)
 			if seen[name] {
@@ -197,7 +200,7 @@ func planTable(f tableFlags, protocol string, args []string) (*tablePlan, error)
 			}
 			seen[name] = true
 			p.cells = append(p.cells, cell)
-			p.planned = append(p.planned, results.Planned{Group: group, Method: cell.Method[0], Seed: cell.Seed[0]})
+			p.planned = append(p.planned, results.Planned{Group: group, Part: part, Method: cell.Method[0], Seed: cell.Seed[0]})
 		}
 	}
 	p.reasons = make([]error, len(p.cells))

@@ -71,10 +71,13 @@ func TestFewShotTable(t *testing.T) {
 	out := t.TempDir()
 	o := mustRun(t, "table", "few-shot", "--datasets", "clutter", "--methods", "coop", "--seeds", "1", "--shots", "1,2", "--formats", "csv", "out="+out,
 		"data.classes=6", "data.test_per_class=2", "train.epochs=1", "train.warmup_epochs=0", "train.views=1")
-	for _, want := range []string{"clutter, 1 shots  coop", "clutter, 2 shots  coop", "top-5"} {
+	for _, want := range []string{"clutter, 1 shot   coop", "clutter, 2 shots  coop", "top-5"} {
 		if !strings.Contains(o.out, want) {
 			t.Errorf("no %q in\n%s", want, o.out)
 		}
+	}
+	if strings.Contains(o.out, "average") {
+		t.Errorf("an average over shots:\n%s", o.out)
 	}
 	if !exists(out, "table-few-shot.csv") || exists(out, "table-few-shot.md") {
 		t.Errorf("files: %v", names(t, out))
