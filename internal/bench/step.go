@@ -25,6 +25,8 @@ type Task struct {
 	Classes int             `json:"classes"`
 	Batch   int             `json:"batch"`
 	Text    textenc.Options `json:"text"`
+	// Candidates are the classes that Spotlighter reads for; 0 is the default.
+	Candidates int `json:"candidates,omitempty"`
 }
 
 // TaskResult is what a Task takes.
@@ -49,6 +51,9 @@ type built struct {
 
 func (t Task) build(ctx context.Context, pool *cpu.Pool, vision bool) (*built, error) {
 	c := experiments.Default()
+	if t.Candidates > 0 {
+		c.Spotlight.Candidates = t.Candidates
+	}
 	b := &built{options: methods.Options{
 		ContextWords: c.Train.Context, Momentum: c.Train.Momentum, WeightDecay: c.Train.WeightDecay,
 		ScalarLR: c.Train.ScalarLR, Seed: 1, Spotlight: c.Spotlight, TextEncoder: t.Text,

@@ -23,6 +23,7 @@ type benchFlags struct {
 
 	begin, model, method   string
 	classes, batch, images int
+	candidates             int
 	trim, shared           bool
 }
 
@@ -31,7 +32,7 @@ func (f *benchFlags) effort() bench.Effort {
 }
 
 func (f *benchFlags) task() bench.Task {
-	return bench.Task{Method: f.method, Classes: f.classes, Batch: f.batch, Text: textenc.Options{Trim: f.trim, SharedPrefix: f.shared}}
+	return bench.Task{Method: f.method, Classes: f.classes, Batch: f.batch, Text: textenc.Options{Trim: f.trim, SharedPrefix: f.shared}, Candidates: f.candidates}
 }
 
 func benchCommand() *cobra.Command {
@@ -103,6 +104,7 @@ Each measurement has a process of its own, which is a command below.`,
 	for _, l := range []*cobra.Command{step, evaluate} {
 		l.Flags().StringVar(&f.method, "method", "coop", "coop or coop+spotlighter")
 		l.Flags().IntVar(&f.classes, "classes", 50, "classes, of ImageNet's names")
+		l.Flags().IntVar(&f.candidates, "candidates", 0, "classes that Spotlighter reads for; 0: the default")
 		l.Flags().BoolVar(&f.trim, "trim", true, "leave out the positions after the last EOT")
 		l.Flags().BoolVar(&f.shared, "shared-prefix", true, "compute what all prompts begin with once")
 	}
