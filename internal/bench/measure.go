@@ -37,9 +37,11 @@ func measure(ctx context.Context, e Effort, work func() error) (Times, error) {
 		}
 		t.All = append(t.All, time.Since(start).Seconds())
 	}
-	t.Median, t.Best = median(t.All), slices.Min(t.All)
+	t.sum()
 	return t, nil
 }
+
+func (t *Times) sum() { t.Median, t.Best = median(t.All), slices.Min(t.All) }
 
 func median(x []float64) float64 {
 	s := slices.Sorted(slices.Values(x))
