@@ -161,7 +161,7 @@ func (c Config) Validate() error {
 	case c.Candidates < 1:
 		return fmt.Errorf("spotlight.candidates: %d, want at least 1", c.Candidates)
 	case c.Candidates > 1 && (c.Read != "reread" || c.Select != "score" || c.LocalLoss):
-		return fmt.Errorf("spotlight.candidates: %d, which needs read: reread, select: score and local_loss: false", c.Candidates)
+		return fmt.Errorf("spotlight.candidates: %d, which needs read: reread, select: score and local_loss: false; set it to 1 for others", c.Candidates)
 	case c.Balance <= 0:
 		return fmt.Errorf("spotlight.balance: %g, want above 0", c.Balance)
 	case c.Smooth < 0:
