@@ -39,6 +39,7 @@ const (
 	Done
 )
 
+// String is the state in a word.
 func (s State) String() string {
 	return [...]string{"new", "unfinished", "done"}[s]
 }

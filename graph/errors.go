@@ -15,6 +15,8 @@ type Error struct {
 	Err   error   // the cause, where there is one
 }
 
+// Error is the mistake in one line: the op, its layer, the operands and what was
+// wanted.
 func (e *Error) Error() string {
 	var b strings.Builder
 	if e.Op != "" {

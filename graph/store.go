@@ -15,6 +15,7 @@ const (
 	State                 // a program's updates: bank, momentum, running mean
 )
 
+// String is the kind in a word.
 func (k Kind) String() string { return [...]string{"frozen", "trainable", "state"}[k] }
 
 // Variable is a named value that lives from run to run and may be shared by

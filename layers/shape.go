@@ -34,7 +34,7 @@ func Reshape(x *Node, shape ...int) *Node {
 	return graph.Apply(view{encode(shape)}, x)
 }
 
-// StopGradient is x, through which no gradient passes.
+// StopGradient is x, of any shape, through which no gradient passes.
 func StopGradient(x *Node) *Node { return graph.Apply(stop{}, x) }
 
 // view implements Reshape. Its shape is kept as text so that ops stay

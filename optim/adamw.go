@@ -19,7 +19,7 @@ type AdamW struct {
 	WeightDecay       float64
 }
 
-// Updates implements Optimizer. The state is two moments a variable and the
+// Updates implements Optimizer. The state is two moments of each variable's shape, and the
 // number of steps.
 func (o AdamW) Updates(s *graph.Scope, lr *layers.Node, vars []*graph.Variable, grads []*layers.Node) []graph.Update {
 	if len(vars) == 0 {

@@ -29,7 +29,7 @@ type SGD struct {
 	WeightDecay float64
 }
 
-// Updates implements Optimizer. The state is one velocity a variable.
+// Updates implements Optimizer. The state is a velocity of each variable's shape.
 func (o SGD) Updates(s *graph.Scope, lr *layers.Node, vars []*graph.Variable, grads []*layers.Node) []graph.Update {
 	var us []graph.Update
 	for i, v := range vars {
@@ -54,7 +54,7 @@ func state(s *graph.Scope, v *graph.Variable, name string) (*graph.Variable, *la
 	return sub.Find(name), n
 }
 
-// ClipNorm scales gradients so that their joint L2 norm is at most max, as
+// ClipNorm scales gradients of any shapes so that their joint L2 norm is at most max, as
 // torch.nn.utils.clip_grad_norm_ does (with its 1e-6 beside the norm).
 func ClipNorm(grads []*layers.Node, max float64) []*layers.Node {
 	k := graph.Apply(clipFactor{Max: max}, grads...)
@@ -101,7 +101,7 @@ type Group struct {
 }
 
 // Step differentiates the loss with respect to all groups' variables and
-// returns the updates of one training step.
+// returns the updates of one training step. Loss and learning rate are scalars.
 func Step(s *graph.Scope, loss, lr *layers.Node, groups ...Group) ([]graph.Update, error) {
 	var all []*graph.Variable
 	for _, g := range groups {

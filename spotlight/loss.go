@@ -10,7 +10,8 @@ type Losses struct {
 	Total      *Node
 }
 
-// Loss is CE(tau g.t) + (CE(prediction) + those of the levels)/balance.
+// Loss is CE(tau g.t) + (CE(prediction) + those of the levels)/balance, for labels
+// [B], Int.
 func (m *Model) Loss(o Output, labels *Node) Losses {
 	l := Losses{Plain: layers.CrossEntropy(o.Plain, labels), Prediction: layers.CrossEntropy(o.Logits, labels)}
 	local := l.Prediction

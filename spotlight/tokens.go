@@ -67,7 +67,8 @@ func Encode(c Config, e *vit.Encoder, o vit.Output) Features {
 // besideClass is all tokens of x [B, Rows+1, ...] but CLS.
 func besideClass(x *Node) *Node { return layers.Slice(x, 1, 1, shape(x)[1]) }
 
-// Named lists the features by the names that they are cached and fed by.
+// Named lists the features, each [B, ...], by the names that they are cached and
+// fed by.
 func (f Features) Named() map[string]*Node {
 	m := map[string]*Node{"image": f.Image, "tokens": f.Tokens, "attention": f.Attention}
 	if f.Class != nil {

@@ -94,7 +94,8 @@ type Output struct {
 // Patches are dropped by the CLS token's attention.
 func (e *Encoder) Forward(images *layers.Node) Output { return e.ForwardBy(images, e.ByAttention) }
 
-// ForwardBy is Forward with patches dropped by another score.
+// ForwardBy is Forward of images [B, 3, S, S] with patches dropped by another
+// score.
 func (e *Encoder) ForwardBy(images *layers.Node, score Score) Output {
 	x := e.stem(images)
 	o := Output{Tokens: []*layers.Node{x}}

@@ -49,7 +49,7 @@ func (c Config) checkPrune() {
 // and the others are fused in proportion to it.
 type Score func(o Output, x *layers.Node) *layers.Node
 
-// ByAttention scores patches by the CLS token's attention in the block before
+// ByAttention scores patches [B, Rows] by the CLS token's attention in the block before
 // pruning, the mean of its heads (as EViT does: arXiv 2202.07800, section 3.2).
 func (e *Encoder) ByAttention(o Output, _ *layers.Node) *layers.Node {
 	a := e.ClassAttention(o, e.Prune.Block-1)
