@@ -159,7 +159,7 @@ func (c Config) Hash() string {
 	if len(c.Spotlight.Blocks) == 0 {
 		c.Spotlight.Blocks = nil // an empty list and an absent one mean the same
 	}
-	c.Clip, c.Prune = c.Clip.hashed(c.Method), c.Prune.hashed()
+	c.Clip, c.Prune, c.Spotlight = c.Clip.hashed(c.Method), c.Prune.hashed(), c.Spotlight.Hashed()
 	text, err := json.Marshal(c)
 	if err != nil {
 		panic(err) // only NaN or Inf, which Validate refuses

@@ -40,7 +40,7 @@ func (m *Model) forwardCandidates(f Features, text *Node) Output {
 	if m.SemanticWise {
 		o.SemanticScore = of(m.bestPrototype(m.bank, f.Tokens))
 	}
-	o.Score = m.blend(o.SampleScore, o.SemanticScore)
+	o.Score = m.score(o, f, text)
 	o.Index = m.retain(layers.StopGradient(o.Score), f) // [B*Q, K]
 	o.KeptScore = layers.Gather(o.Score, o.Index)
 	tokens := layers.Gather(f.Tokens, layers.Reshape(o.Index, b, q*m.Keep))

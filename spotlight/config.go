@@ -27,6 +27,9 @@ type Config struct {
 	// SampleWise and SemanticWise switch the two activations on (s1, s2).
 	SampleWise   bool `yaml:"sample_wise"`
 	SemanticWise bool `yaml:"semantic_wise"`
+	// Activation is "blend" (the two together), or a registered one that scores the
+	// tokens in its place, with or without them.
+	Activation string `yaml:"activation" json:",omitempty"`
 	// Contrast subtracts the activation's mean over the classes.
 	Contrast bool `yaml:"contrast"`
 	// Smooth is the sigma, in patches, of the Gaussian over the patch grid; 0 is off.
@@ -42,6 +45,8 @@ type Config struct {
 	// in the first level. Level1 = Keep has one level.
 	Keep   int `yaml:"keep"`
 	Level1 int `yaml:"level1"`
+	// Weighting is "softmax" (of the scores, in each level), or a registered one.
+	Weighting string `yaml:"weighting" json:",omitempty"`
 
 	// Bank is "class" (Prototypes for each class), or "frozen" (never written).
 	Bank       string  `yaml:"bank"`
@@ -99,8 +104,8 @@ const (
 func Default() Config {
 	return Config{
 		Variant: Paper,
-		Tokens:  "contribution", SampleWise: true, SemanticWise: true, Smooth: 1,
-		Select: "score", Window: -1, Keep: 5, Level1: 3,
+		Tokens:  "contribution", SampleWise: true, SemanticWise: true, Activation: Blend, Smooth: 1,
+		Select: "score", Window: -1, Keep: 5, Level1: 3, Weighting: Softmax,
 		Bank: "class", Prototypes: 5, Momentum: .8, ReadingMomentum: .95,
 		Read: "reread", Strength: 2, Beta: .6, TextStep: .3, IRM: true, TRM: "scalars", Heads: 8, Candidates: 5, Balance: 5,
 		Release: release.Default(),
@@ -113,6 +118,18 @@ func (c Config) FeatureKey() string {
 	return fmt.Sprint(c.Variant, c.Tokens, c.Blocks, c.Read, c.RereadBlocks)
 }
 
+// Hashed is the config as a run's hash reads it: without the names of stages that
+// no program has replaced.
+func (c Config) Hashed() Config {
+	if c.Activation == Blend {
+		c.Activation = ""
+	}
+	if c.Weighting == Softmax {
+		c.Weighting = ""
+	}
+	return c
+}
+
 // Validate reports the first setting that cannot work, by its key.
 func (c Config) Validate() error {
 	for _, e := range []struct {
@@ -121,6 +138,8 @@ func (c Config) Validate() error {
 	}{
 		{"variant", c.Variant, []string{Paper, Release}},
 		{"tokens", c.Tokens, []string{"contribution", "value", "plain"}},
+		{"activation", c.Activation, namesOf(activations, Blend)},
+		{"weighting", c.Weighting, namesOf(weightings, Softmax)},
 		{"select", c.Select, []string{"score", "cls-attention", "random", "all"}},
 		{"bank", c.Bank, []string{"class", "frozen"}},
 		{"read", c.Read, []string{"reread", "pool", "tokens"}},
@@ -136,7 +155,7 @@ func (c Config) Validate() error {
 		}
 	}
 	switch {
-	case !c.SampleWise && !c.SemanticWise:
+	case !c.SampleWise && !c.SemanticWise && c.Activation == Blend:
 		return fmt.Errorf("spotlight.sample_wise and spotlight.semantic_wise are both off: no score is left to rank the tokens by")
 	case c.Keep < 1:
 		return fmt.Errorf("spotlight.keep: %d, want at least 1", c.Keep)

@@ -11,7 +11,7 @@ func (m *Model) irm(q, z *Node) *Node {
 	var sum *Node
 	ls := m.levels()
 	for _, l := range ls {
-		queries, keys := m.heads(layers.Slice(q, 1, l.lo, l.hi)), m.heads(layers.Slice(z, 1, l.lo, l.hi)) // [B, H, n, D/H]
+		queries, keys := m.heads(layers.Slice(q, 1, l.Lo, l.Hi)), m.heads(layers.Slice(z, 1, l.Lo, l.Hi)) // [B, H, n, D/H]
 		logits := layers.Mul(layers.MatMul(queries, keys, false, true), layers.Reshape(layers.Exp(m.headTemp), 1, m.Heads, 1, 1))
 		mixed := layers.JoinHeads(layers.MatMul(layers.Softmax(logits), keys, false, false)) // [B, n, D]
 		if a := layers.Mean(mixed, 1); sum == nil {

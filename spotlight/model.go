@@ -47,7 +47,10 @@ func New(s *graph.Scope, c Config, e *vit.Encoder, tau float64, prototypes graph
 	if c.SampleWise && c.SemanticWise {
 		m.theta = v("theta", 0)
 	}
-	m.rho, m.omega, m.phi = v("rho", 0, m.Keep), v("omega", 0, len(m.levels())), v("phi", math.Log(c.Beta/(1-c.Beta)))
+	if c.Weighting == Softmax {
+		m.rho = v("rho", 0, m.Keep)
+	}
+	m.omega, m.phi = v("omega", 0, len(m.levels())), v("phi", math.Log(c.Beta/(1-c.Beta)))
 	if c.IRM {
 		if d%c.Heads != 0 {
 			graph.Failf("spotlight.heads: %d do not divide the joint width %d", c.Heads, d)
@@ -105,7 +108,7 @@ func (m *Model) Forward(f Features, text *Node) Output {
 	if m.SemanticWise {
 		o.SemanticScore = m.semanticWise(o.Belief, m.bank, f.Tokens)
 	}
-	o.Score = m.blend(o.SampleScore, o.SemanticScore)
+	o.Score = m.score(o, f, text)
 	o.Index = m.retain(layers.StopGradient(o.Score), f)
 	o.Kept, o.KeptScore = kept(f.Tokens, o.Score, o.Index)
 	o.Weight = m.rank(o.KeptScore)
@@ -117,7 +120,7 @@ func (m *Model) Forward(f Features, text *Node) Output {
 	if m.LocalLoss {
 		for _, l := range m.levels() {
 			mask := graph.NewTensor(graph.Float64, m.Keep)
-			for i := l.lo; i < l.hi; i++ {
+			for i := l.Lo; i < l.Hi; i++ {
 				mask.F64[i] = 1
 			}
 			alone := m.read(m.enc, f, layers.Mul(o.Weight, m.scope.Const(mask)), o.Index, o.Kept)

@@ -4,25 +4,27 @@ import (
 	"spotlighter/layers"
 )
 
-// level is a range of the kept tokens: the first K1, then the rest.
-type level struct{ lo, hi int }
-
-func (l level) size() int { return l.hi - l.lo }
-
-func (m *Model) levels() []level {
+// levels are the first K1 of the kept tokens, then the rest.
+func (m *Model) levels() []Level {
 	if m.Level1 >= m.Keep {
-		return []level{{0, m.Keep}}
+		return []Level{{0, m.Keep}}
 	}
-	return []level{{0, m.Level1}, {m.Level1, m.Keep}}
+	return []Level{{0, m.Level1}, {m.Level1, m.Keep}}
 }
 
 // rank weighs the tokens inside each level by softmax(.3 s + rho): a weight an
-// image and token [B, K], each level summing to 1.
+// image and token [B, K], each level summing to 1. A registered weighting takes
+// its place.
 func (m *Model) rank(score *Node) *Node {
+	if m.Weighting != Softmax {
+		w := weightings[m.Weighting](Ranking{Scope: m.scope.Sub("weighting"), Score: score, Levels: m.levels()})
+		m.wantShape("weighting "+m.Weighting, w, shape(score)...)
+		return w
+	}
 	logits := layers.Add(layers.Scale(score, .3), m.rho)
 	var w []*Node
 	for _, l := range m.levels() {
-		w = append(w, layers.Softmax(layers.Slice(logits, 1, l.lo, l.hi)))
+		w = append(w, layers.Softmax(layers.Slice(logits, 1, l.Lo, l.Hi)))
 	}
 	return layers.Concat(1, w...)
 }
@@ -32,8 +34,8 @@ func (m *Model) rank(score *Node) *Node {
 func (m *Model) strength() *Node {
 	var parts []*Node
 	for i, l := range m.levels() {
-		e := layers.Scale(layers.Exp(layers.Slice(m.omega, 0, i, i+1)), float64(l.size()))
-		parts = append(parts, layers.Broadcast(e, l.size()))
+		e := layers.Scale(layers.Exp(layers.Slice(m.omega, 0, i, i+1)), float64(l.Size()))
+		parts = append(parts, layers.Broadcast(e, l.Size()))
 	}
 	return layers.Concat(0, parts...)
 }
