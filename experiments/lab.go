@@ -14,7 +14,6 @@ import (
 	"spotlighter/internal/clip"
 	"spotlighter/internal/tiny"
 	"spotlighter/spotlight"
-	"spotlighter/textenc"
 	"spotlighter/vit/preprocess"
 )
 
@@ -147,14 +146,8 @@ func (l *Lab) prompts(c Config, names []string) []string {
 func (l *Lab) classes(ctx context.Context, c Config, names []string) (methods.Classes, error) {
 	cl := methods.Classes{Names: names}
 	texts := l.prompts(c, names)
-	ids := make([][]int, len(texts))
 	var err error
-	for i, t := range texts {
-		if ids[i], err = l.model.Tokens(t); err != nil {
-			return cl, err
-		}
-	}
-	if cl.Prompts, err = textenc.NewPrompts(ids, l.model.Text.Context); err != nil {
+	if cl.Prompts, err = l.model.Prompts(c.Train.Context, names); err != nil {
 		return cl, err
 	}
 	z := clip.NewZeroShot(l.model, l.pool)

@@ -16,11 +16,11 @@ type sharedAttention struct {
 }
 
 // SharedAttention is the causal Attention of texts that have their first tokens
-// in common, each computed once: qkv [P+R, 3W] holds the packed queries, keys and
-// values of the P tokens of the prefix and then those of each text's own tokens,
-// text after text, lengths of them, R in all. A token sees the prefix up to
-// itself, or all of it, and its own text up to itself. The result is [P+R, W].
-// The prefix has the gradients of all texts.
+// in common, each computed once: qkv [..., P+R, 3W] holds the packed queries, keys
+// and values of the P tokens of the prefix and then those of each text's own
+// tokens, text after text, lengths of them, R in all. A token sees the prefix up
+// to itself, or all of it, and its own text up to itself. The result is
+// [..., P+R, W]. The prefix has the gradients of all texts.
 func SharedAttention(qkv *Node, heads, prefix int, lengths []int) *Node {
 	return graph.Apply(sharedAttention{heads, prefix, encode(lengths)}, qkv)
 }
@@ -35,10 +35,12 @@ func (o sharedAttention) Infer(in []graph.Type) (graph.Type, error) {
 		}
 		rows += n
 	}
-	if len(s) != 2 || o.Prefix < 1 || s[0] != rows || o.Heads < 1 || s[1]%(3*o.Heads) != 0 {
-		return graph.Type{}, fmt.Errorf("want [%d, 3W] with a prefix of at least one token and W a multiple of %d heads", rows, o.Heads)
+	if len(s) < 2 || o.Prefix < 1 || s[len(s)-2] != rows || o.Heads < 1 || last(s)%(3*o.Heads) != 0 {
+		return graph.Type{}, fmt.Errorf("want [..., %d, 3W] with a prefix of at least one token and W a multiple of %d heads", rows, o.Heads)
 	}
-	return graph.Type{Shape: graph.Shape{rows, s[1] / 3}, Dtype: in[0].Dtype}, floats(in...)
+	s = s.Clone()
+	s[len(s)-1] /= 3
+	return graph.Type{Shape: s, Dtype: in[0].Dtype}, floats(in...)
 }
 func (o sharedAttention) Grad(in []*Node, _, dy *Node) []*Node {
 	return []*Node{graph.Apply(sharedAttentionGrad{Of: o}, in[0], dy)}
@@ -53,14 +55,17 @@ func (o sharedAttention) pairs() int64 {
 	return int64(n)
 }
 func (o sharedAttention) FLOPs(_ []graph.Type, out graph.Type) int64 {
-	return 4 * int64(out.Shape[1]) * o.pairs()
+	return 4 * int64(last(out.Shape)*batches(out.Shape)) * o.pairs()
 }
+
+// batches is how many sets of texts a value [..., P+R, W] holds.
+func batches(s graph.Shape) int { return count(s[:len(s)-2]) }
 
 func (o sharedAttention) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) error {
 	if out.Dtype == graph.Float64 {
-		sharedAttentionKernel(c, o, out.F64, in[0].F64, out.Shape[1])
+		sharedAttentionKernel(c, o, out.Shape, out.F64, in[0].F64)
 	} else {
-		sharedAttentionKernel(c, o, out.F32, in[0].F32, out.Shape[1])
+		sharedAttentionKernel(c, o, out.Shape, out.F32, in[0].F32)
 	}
 	return nil
 }
@@ -166,17 +171,18 @@ func (h sharedHead[T]) across(pool *cpu.Pool, s, a []T, lda int, prefix, own []T
 	cpu.Gemm(pool, g)
 }
 
-func sharedAttentionKernel[T cpu.Float](c *graph.Ctx, o sharedAttention, y, qkv []T, w int) {
+func sharedAttentionKernel[T cpu.Float](c *graph.Ctx, o sharedAttention, s graph.Shape, y, qkv []T) {
 	groups, most := o.groups()
+	rows, w := s[len(s)-2], last(s)
 	size := most * (o.Prefix + most)
 	scratch := graph.Scratch[T](c, c.Threads()*size)
-	c.ForWorker(len(groups)*o.Heads, 1, func(worker, lo, hi int) {
+	c.ForWorker(batches(s)*len(groups)*o.Heads, 1, func(worker, lo, hi int) {
 		pool, a := c.Alone(worker), scratch[worker*size:(worker+1)*size]
 		for t := lo; t < hi; t++ {
-			g := groups[t/o.Heads]
-			h := sharedHeadOf(qkv, o, w, g, t%o.Heads)
+			b, g := t/o.Heads/len(groups)*rows*w, groups[t/o.Heads%len(groups)]
+			h := sharedHeadOf(qkv[3*b:], o, w, g, t%o.Heads)
 			h.weights(pool, a)
-			h.inner(pool, a, h.prefix.v, h.v, y[g.row*w+t%o.Heads*h.d:], w)
+			h.inner(pool, a, h.prefix.v, h.v, y[b+g.row*w+t%o.Heads*h.d:], w)
 		}
 	})
 }
@@ -191,33 +197,34 @@ func (sharedAttentionGrad) Loops()                                    {}
 func (sharedAttentionGrad) Name() string                              { return "shared attention gradient" }
 func (sharedAttentionGrad) Infer(in []graph.Type) (graph.Type, error) { return in[0], nil }
 func (o sharedAttentionGrad) FLOPs(in []graph.Type, _ graph.Type) int64 {
-	return 10 * int64(in[1].Shape[1]) * o.Of.pairs()
+	return 10 * int64(last(in[1].Shape)*batches(in[1].Shape)) * o.Of.pairs()
 }
 func (o sharedAttentionGrad) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) error {
 	if out.Dtype == graph.Float64 {
-		sharedAttentionGradKernel(c, o.Of, out.F64, in[0].F64, in[1].F64, in[1].Shape[1])
+		sharedAttentionGradKernel(c, o.Of, in[1].Shape, out.F64, in[0].F64, in[1].F64)
 	} else {
-		sharedAttentionGradKernel(c, o.Of, out.F32, in[0].F32, in[1].F32, in[1].Shape[1])
+		sharedAttentionGradKernel(c, o.Of, in[1].Shape, out.F32, in[0].F32, in[1].F32)
 	}
 	return nil
 }
 
-func sharedAttentionGradKernel[T cpu.Float](c *graph.Ctx, o sharedAttention, dqkv, qkv, dy []T, w int) {
+func sharedAttentionGradKernel[T cpu.Float](c *graph.Ctx, o sharedAttention, s graph.Shape, dqkv, qkv, dy []T) {
 	groups, most := o.groups()
+	rows, w := s[len(s)-2], last(s)
 	size := most * (o.Prefix + most)
 	// What each group of texts adds to the gradients of the prefix's keys and
 	// values lies by itself, [P, 2W], so that the sum has one order.
 	share := o.Prefix * 2 * w
-	scratch := graph.Scratch[T](c, c.Threads()*2*size+len(groups)*share)
+	scratch := graph.Scratch[T](c, c.Threads()*2*size+batches(s)*len(groups)*share)
 	shares := scratch[c.Threads()*2*size:]
-	c.ForWorker(len(groups)*o.Heads, 1, func(worker, lo, hi int) {
+	c.ForWorker(batches(s)*len(groups)*o.Heads, 1, func(worker, lo, hi int) {
 		pool := c.Alone(worker)
 		a := scratch[worker*2*size : (worker+1)*2*size]
 		a, da := a[:size], a[size:]
 		for t := lo; t < hi; t++ {
-			g := groups[t/o.Heads]
-			h, d := sharedHeadOf(qkv, o, w, g, t%o.Heads), sharedHeadOf(dqkv, o, w, g, t%o.Heads)
-			dout, dk := dy[g.row*w+t%o.Heads*h.d:], shares[t/o.Heads*share+t%o.Heads*h.d:]
+			b, g := t/o.Heads/len(groups)*rows*w, groups[t/o.Heads%len(groups)]
+			h, d := sharedHeadOf(qkv[3*b:], o, w, g, t%o.Heads), sharedHeadOf(dqkv[3*b:], o, w, g, t%o.Heads)
+			dout, dk := dy[b+g.row*w+t%o.Heads*h.d:], shares[t/o.Heads*share+t%o.Heads*h.d:]
 			h.weights(pool, a)
 			h.across(pool, a, dout, w, dk[w:], d.v, w)
 			h.outer(pool, dout, w, h.prefix.v, h.v, da)
@@ -231,11 +238,12 @@ func sharedAttentionGradKernel[T cpu.Float](c *graph.Ctx, o sharedAttention, dqk
 			h.across(pool, da, h.q, h.ld, dk, d.k, w)
 		}
 	})
-	c.For(o.Prefix, 1, func(lo, hi int) {
-		for i := lo; i < hi; i++ {
-			to := dqkv[i*3*w+w : (i+1)*3*w]
+	c.For(batches(s)*o.Prefix, 1, func(lo, hi int) {
+		for r := lo; r < hi; r++ {
+			b, i := r/o.Prefix, r%o.Prefix
+			to := dqkv[(b*rows+i)*3*w+w:][:2*w]
 			for g := 1; g < len(groups); g++ {
-				cpu.Add(to, to, shares[g*share+i*2*w:g*share+(i+1)*2*w])
+				cpu.Add(to, to, shares[(b*len(groups)+g)*share+i*2*w:][:2*w])
 			}
 		}
 	})

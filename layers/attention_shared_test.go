@@ -22,11 +22,33 @@ func TestSharedAttention(t *testing.T) {
 		for _, n := range c.lengths {
 			rows += n
 		}
-		optest.Check(t, Case{
-			Name: fmt.Sprint(c), Inputs: []Input{normal(rows, 3*c.w)},
-			Build: one(func(x *Node) *Node { return layers.SharedAttention(x, c.heads, c.prefix, c.lengths) }),
-		})
+		for _, batch := range [][]int{nil, {1}, {3}, {2, 2}} {
+			optest.Check(t, Case{
+				Name: fmt.Sprint(c, batch), Inputs: []Input{normal(append(batch, rows, 3*c.w)...)},
+				Build: one(func(x *Node) *Node { return layers.SharedAttention(x, c.heads, c.prefix, c.lengths) }),
+			})
+			if rows > 50 {
+				break // one shape of it takes long enough
+			}
+		}
 	}
+}
+
+// Sets of texts do not see each other.
+func TestSharedAttentionOfSets(t *testing.T) {
+	const w, heads, p, rows = 4, 2, 2, 2 + 47 + 3
+	lengths := []int{47, 3} // two groups
+	optest.Check(t, Case{
+		Name: "sets less one by one", Inputs: []Input{normal(2, rows, 3*w)}, Want: make([]float64, 2*rows*w), WantTol: 1e-14,
+		Build: one(func(x *Node) *Node {
+			var sets []*Node
+			for b := range 2 {
+				one := layers.Reshape(layers.Slice(x, 0, b, b+1), rows, 3*w)
+				sets = append(sets, layers.Reshape(layers.SharedAttention(one, heads, p, lengths), 1, rows, w))
+			}
+			return layers.Sub(layers.SharedAttention(x, heads, p, lengths), layers.Concat(0, sets...))
+		}),
+	})
 }
 
 // Each text's rows are those of its own attention over prefix and text, with

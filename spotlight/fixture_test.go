@@ -80,6 +80,7 @@ func load(t *testing.T, file string, blocks []int, reread int, dtype graph.Dtype
 	if x.prompts, err = textenc.NewPrompts(rows, 77); err != nil {
 		t.Fatal(err)
 	}
+	x.prompts.Words = x.ctxN
 	x.labels = x.in.Ints("labels")
 	return x
 }
@@ -95,8 +96,7 @@ func (x *reference) training(store *graph.Store, start graph.Tensor) (run func()
 	pass := enc.Forward(images)
 	f := Encode(x.cfg, enc, pass)
 	ctx := s.Sub("prompt").Var("context", graph.Trainable, graph.Values(x.in.Tensor("param.prompt_learner.ctx").F32), x.ctxN, 64)
-	emb := textenc.Learned(txt.Embed(s.Const(x.prompts.IDTensor())), ctx)
-	raw := txt.Forward(emb, s.Const(x.prompts.EOTTensor())).Feature
+	raw := txt.Forward(txt.Compose(x.prompts, textenc.Context{Vectors: ctx}, 0)).Feature
 	m := New(s, x.cfg, enc, x.tau, start)
 	o := m.Forward(f, unit(raw))
 	l := m.Loss(o, labels)

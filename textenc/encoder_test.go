@@ -160,8 +160,6 @@ func TestRelease(t *testing.T) {
 	ids := in.Ints("token_ids")
 	eot := firstOf(t, textenc.EOT, ids)
 	learned := s.Const(in.Tensor("param.prompt_learner.ctx"))
-	x := textenc.Learned(e.Embed(s.Const(ids)), learned)
-	o := e.Forward(x, s.Const(eot))
 	// The same without the positions after the last EOT.
 	rows := make([][]int, 5)
 	for i := range rows {
@@ -174,7 +172,10 @@ func TestRelease(t *testing.T) {
 	if prompts.Rows >= 20 {
 		t.Fatalf("prompts have %d rows", prompts.Rows)
 	}
-	short := e.Forward(textenc.Learned(e.Embed(s.Const(prompts.IDTensor())), learned), s.Const(prompts.EOTTensor()))
+	prompts.Words = 4
+	x, end := e.Compose(prompts, textenc.Context{Vectors: learned}, 77)
+	o := e.Forward(x, end)
+	short := e.Forward(e.Compose(prompts, textenc.Context{Vectors: learned}, 0))
 	p, err := s.Compile(cpu.NewPool(2), map[string]*graph.Node{
 		"shared.text.prompts": x, "shared.text.block0.residual": o.Tokens[1], "shared.text.block1.residual": o.Tokens[2],
 		"shared.text.features_raw": o.Feature, "shared.text.features": layers.L2Normalize(o.Feature, 0), "short": short.Feature,

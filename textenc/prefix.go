@@ -1,6 +1,8 @@
 package textenc
 
 import (
+	"slices"
+
 	"spotlighter/graph"
 	"spotlighter/layers"
 )
@@ -10,8 +12,9 @@ import (
 type Options struct {
 	// Trim leaves out the positions after the last EOT, which nothing looks at.
 	Trim bool `yaml:"trim"`
-	// SharedPrefix computes the tokens that all prompts begin with (SOS, the
-	// learned context) once a block, not once a class, forward and backward.
+	// SharedPrefix computes the tokens that all prompts begin with (SOS, learned
+	// context before the class name) once a block, not once a class, forward and
+	// backward.
 	SharedPrefix bool `yaml:"shared_prefix"`
 }
 
@@ -21,78 +24,76 @@ func Fast() Options { return Options{Trim: true, SharedPrefix: true} }
 // IsZero says whether nothing is switched off: such options need not be written.
 func (o Options) IsZero() bool { return o == Fast() }
 
-// Classes encodes prompts: features [C, D], not normalised. Learned context
-// [M, W], where it is not nil, takes positions 1 to M, as in Learned.
-func (e *Encoder) Classes(p Prompts, context *layers.Node, o Options) *layers.Node {
+// Classes encodes prompts: features [C, D], or [B, C, D] with a context for each
+// of B images, not normalised.
+func (e *Encoder) Classes(p Prompts, c Context, o Options) *layers.Node {
+	texts := p.sources(c)
+	rows := longest(texts)
+	if rows > e.Context {
+		graph.Failf("text encoder: learned context makes prompts of %d tokens, want at most %d", rows, e.Context)
+	}
 	if !o.Trim {
-		p = p.Padded(e.Context)
+		rows = e.Context
 	}
-	m := 0
-	if context != nil {
-		m = layers.ShapeOf(context)[0]
+	var f *layers.Node // [B*C, D]
+	if n := common(texts); o.SharedPrefix && n > 0 {
+		f = e.shared(texts, c, n, rows, o.Trim)
+	} else {
+		f = e.Forward(e.compose(texts, c, rows)).Feature
 	}
-	if n := p.common(m); o.SharedPrefix && n > m {
-		return e.shared(p, context, n, o.Trim)
+	if images, _, _ := c.vectors(); c.Over == EachImage {
+		f = layers.Reshape(f, images, len(texts), e.Config.Embed)
 	}
-	x := e.Embed(e.scope.Const(p.IDTensor()))
-	if context != nil {
-		x = Learned(x, context)
-	}
-	return e.Forward(x, e.scope.Const(p.EOTTensor())).Feature
+	return f
 }
 
-// common is how many tokens all prompts begin with, whatever those from 1 to m
-// are, their last tokens apart.
-func (p Prompts) common(m int) int {
-	n := len(p.IDs[0]) - 1
-	for _, x := range p.IDs {
-		n = min(n, len(x)-1)
-		for i := range n {
-			if x[i] != p.IDs[0][i] && (i < 1 || i > m) {
-				n = i
-				break
-			}
+// common is how many sources all texts begin with, their last ones apart.
+func common(texts [][]source) int {
+	n := len(texts[0]) - 1
+	for _, t := range texts {
+		n = min(n, len(t)-1)
+		for n > 0 && !slices.Equal(t[:n], texts[0][:n]) {
+			n--
 		}
 	}
 	return n
 }
 
-// shared encodes prompts that have their first n tokens in common. These are the
-// first n rows of one matrix; each prompt's own tokens follow, without gaps if
-// they are trimmed.
-func (e *Encoder) shared(p Prompts, context *layers.Node, n int, trim bool) *layers.Node {
-	ids, at := append([]int(nil), p.IDs[0][:n]...), make([]int, n)
+// shared encodes texts that have their first n sources in common. These are the
+// first n rows of one matrix; each text's own follow, without gaps if they are
+// trimmed, else up to rows.
+func (e *Encoder) shared(texts [][]source, c Context, n, rows int, trim bool) *layers.Node {
+	images, _, _ := c.vectors()
+	of, at := slices.Clone(texts[0][:n]), make([]int, n)
 	for i := range at {
 		at[i] = i
 	}
-	lengths, ends := make([]int, len(p.IDs)), make([]int, len(p.IDs))
-	for c, x := range p.IDs {
-		ends[c] = len(ids) + len(x) - 1 - n
-		lengths[c] = len(x) - n
+	lengths, ends := make([]int, len(texts)), make([]int, len(texts))
+	for i, t := range texts {
+		ends[i] = len(of) + len(t) - 1 - n
+		lengths[i] = len(t) - n
 		if !trim {
-			lengths[c] = p.Rows - n
+			lengths[i] = rows - n
 		}
-		for i := n; i < n+lengths[c]; i++ {
-			id := 0
-			if i < len(x) {
-				id = x[i]
+		for j := n; j < n+lengths[i]; j++ {
+			s := pad
+			if j < len(t) {
+				s = t[j]
 			}
-			ids, at = append(ids, id), append(at, i)
+			of, at = append(of, s), append(at, j)
 		}
 	}
-	vector := func(x []int) *layers.Node { return e.scope.Const(graph.Ints(x, len(x))) }
-	x := e.Embed(vector(ids)) // [n+R, W]
-	if context != nil {
-		m := layers.ShapeOf(context)[0]
-		x = layers.Concat(0, layers.Slice(x, 0, 0, 1), context, layers.Slice(x, 0, m+1, len(ids)))
-	}
+	x := e.fill(of, c) // [B, n+R, W]
 	leave := e.scope.Enter()
-	x = layers.Add(x, layers.Embedding(e.Positions, vector(at)))
+	x = layers.Add(x, layers.Embedding(e.Positions, e.scope.Const(graph.Ints(at, len(at)))))
 	leave()
 	mix := func(b *layers.Block) *layers.Node { return layers.SharedAttention(b.QKV(x), b.Heads, n, lengths) }
 	for _, b := range e.Blocks[:e.Layers-1] {
 		x = b.Finish(x, mix(b))
 	}
-	end := vector(ends)
-	return e.read(layers.Embedding(x, end), layers.Embedding(mix(e.Blocks[e.Layers-1]), end))
+	end := e.scope.Const(graph.Ints(slices.Repeat(ends, images), images, len(ends)))
+	read := func(x *layers.Node) *layers.Node {
+		return layers.Reshape(layers.Gather(x, end), images*len(ends), e.Width) // [B*C, W]
+	}
+	return e.read(read(x), read(mix(e.Blocks[e.Layers-1])))
 }

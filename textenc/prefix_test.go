@@ -16,27 +16,32 @@ import (
 
 // classify encodes prompts and compares them with images drawn at random: the
 // logits and, where the prompts have learned context, its gradient.
-func classify(t *testing.T, s *graph.Scope, e *textenc.Encoder, p textenc.Prompts, start *graph.Tensor, o textenc.Options) (logits, grad graph.Tensor) {
+func classify(t *testing.T, s *graph.Scope, e *textenc.Encoder, p textenc.Prompts, c textenc.Context, start *graph.Tensor, o textenc.Options) (logits, grad graph.Tensor) {
 	t.Helper()
-	var learned, loss *graph.Node
+	var loss *graph.Node
 	outputs := map[string]*graph.Node{}
 	err := graph.Try(func() {
 		if start != nil {
-			learned = s.Sub("prompt").Var("context", graph.Trainable, graph.Values(start.F32), start.Shape...)
+			c.Vectors = s.Sub("prompt").Var("context", graph.Trainable, graph.Values(start.F32), start.Shape...)
 		}
-		text := layers.L2Normalize(e.Classes(p, learned, o), 0)
-		images, labels := graph.NewTensor(graph.Float32, 6, e.Config.Embed), graph.NewTensor(graph.Int, 6)
+		text := layers.L2Normalize(e.Classes(p, c, o), 0)
+		const batch = 6
+		images, labels := graph.NewTensor(graph.Float32, batch, e.Config.Embed), graph.NewTensor(graph.Int, batch)
 		graph.Normal(3, 1)("images", images.F32)
 		for i := range labels.Int {
 			labels.Int[i] = i % len(p.IDs)
 		}
-		outputs["logits"] = layers.Scale(layers.MatMul(layers.L2Normalize(s.Const(images), 0), text, false, true), 30)
+		image := layers.L2Normalize(s.Const(images), 0)
+		if c.Over == textenc.EachImage {
+			image = layers.Reshape(image, batch, 1, e.Config.Embed)
+		}
+		outputs["logits"] = layers.Reshape(layers.Scale(layers.MatMul(image, text, false, true), 30), batch, len(p.IDs))
 		loss = layers.CrossEntropy(outputs["logits"], s.Const(labels))
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if learned != nil {
+	if start != nil {
 		grads, err := s.Grad(loss, s.Trainables())
 		if err != nil {
 			t.Fatal(err)
@@ -50,30 +55,41 @@ func classify(t *testing.T, s *graph.Scope, e *textenc.Encoder, p textenc.Prompt
 	if err := program.Run(context.Background(), nil); err != nil {
 		t.Fatal(err)
 	}
-	if learned != nil {
+	if start != nil {
 		grad = program.Output("grad")
 	}
 	return program.Output("logits"), grad
 }
 
-// agree runs a model under all switches, with and without learned context.
-func agree(t *testing.T, build func() (*graph.Scope, *textenc.Encoder), ids [][]int, start graph.Tensor) {
+// agree runs a model under all switches, without learned context and with every
+// kind of it: m vectors, for what has words words and names.
+func agree(t *testing.T, build func() (*graph.Scope, *textenc.Encoder), ids [][]int, words, m int, names []int) {
 	t.Helper()
 	_, e := build()
 	p, err := textenc.NewPrompts(ids, e.Context)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, learned := range []*graph.Tensor{nil, &start} {
+	p.Words, p.Names = words, names
+	check := func(c textenc.Context, start *graph.Tensor) {
 		s, e := build()
-		logits, grad := classify(t, s, e, p, learned, textenc.Options{})
+		logits, grad := classify(t, s, e, p, c, start, textenc.Options{})
 		for _, o := range []textenc.Options{{Trim: true}, {SharedPrefix: true}, textenc.Fast()} {
 			s, e := build()
-			l, g := classify(t, s, e, p, learned, o)
-			fixture.Near(t, fmt.Sprintf("%+v: logits", o), l, logits, 1e-5)
-			if learned != nil {
-				fixture.Near(t, fmt.Sprintf("%+v: gradient", o), g, grad, 1e-5)
+			l, g := classify(t, s, e, p, c, start, o)
+			what := fmt.Sprintf("%+v, over %d, name %s: ", o, c.Over, textenc.PositionNames[c.Name])
+			fixture.Near(t, what+"logits", l, logits, 1e-5)
+			if start != nil {
+				fixture.Near(t, what+"gradient", g, grad, 1e-5)
 			}
+		}
+	}
+	check(textenc.Context{}, nil)
+	for over, shape := range [][]int{{m}, {len(ids), m}, {6, m}} {
+		start := graph.NewTensor(graph.Float32, append(shape, e.Width)...)
+		graph.Normal(1, .02)("start", start.F32)
+		for at := range textenc.PositionNames {
+			check(textenc.Context{Over: textenc.Over(over), Name: textenc.Position(at)}, &start)
 		}
 	}
 }
@@ -86,8 +102,10 @@ func TestSwitchesHuggingFace(t *testing.T) {
 	for i := range all.Shape[0] {
 		ids = append(ids, all.Int[i*77:i*77+eot.Int[i]+1])
 	}
-	start := graph.NewTensor(graph.Float32, 2, 48) // fits the shortest text
-	graph.Normal(1, .02)("start", start.F32)
+	names := make([]int, len(ids))
+	for i := range names {
+		names[i] = len(ids[i]) - 4 // after two words, up to EOT
+	}
 	agree(t, func() (*graph.Scope, *textenc.Encoder) {
 		store := graph.NewStore(nil)
 		s := graph.New(store, graph.Float32)
@@ -102,7 +120,7 @@ func TestSwitchesHuggingFace(t *testing.T) {
 			t.Fatal(err)
 		}
 		return s, e
-	}, ids, start)
+	}, ids, 2, 3, names)
 }
 
 func TestSwitchesEmbedded(t *testing.T) {
@@ -114,13 +132,9 @@ func TestSwitchesEmbedded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var ids [][]int
-	for _, name := range task.ClassNames() {
-		rows, err := m.Tokens(m.Prompt("a photo of a", name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		ids = append(ids, rows)
+	p, err := m.Prompts("a photo of a", task.ClassNames())
+	if err != nil {
+		t.Fatal(err)
 	}
 	agree(t, func() (*graph.Scope, *textenc.Encoder) {
 		s, e, err := m.Scope()
@@ -128,5 +142,5 @@ func TestSwitchesEmbedded(t *testing.T) {
 			t.Fatal(err)
 		}
 		return s, e.Text
-	}, ids, m.Embedding(ids[0][1:5]))
+	}, p.IDs, p.Words, 5, p.Names)
 }

@@ -4,13 +4,18 @@ import (
 	"fmt"
 
 	"spotlighter/graph"
-	"spotlighter/layers"
 )
 
 // Prompts are token ids of one text a class, as rows of the embedding table.
 type Prompts struct {
 	IDs  [][]int // each SOT, words, EOT; of different lengths
-	Rows int     // T: the longest, or more
+	Rows int     // T: the longest
+	// Words is how many tokens after SOT are the words around the class name, which
+	// learned context takes the place of.
+	Words int
+	// Names is how many tokens after these each class name has; learned context that
+	// does not stand before the name needs it.
+	Names []int
 }
 
 // NewPrompts checks the lengths against the encoder's context. A prompt without
@@ -32,12 +37,6 @@ func NewPrompts(ids [][]int, context int) (Prompts, error) {
 	return p, nil
 }
 
-// Padded are the same prompts with T = rows, at least the longest.
-func (p Prompts) Padded(rows int) Prompts {
-	p.Rows = max(p.Rows, rows)
-	return p
-}
-
 // IDTensor is [C, T], padded with 0, which no result depends on.
 func (p Prompts) IDTensor() graph.Tensor {
 	t := graph.NewTensor(graph.Int, len(p.IDs), p.Rows)
@@ -54,16 +53,4 @@ func (p Prompts) EOTTensor() graph.Tensor {
 		t.Int[i] = len(x) - 1
 	}
 	return t
-}
-
-// Learned replaces positions 1 to M of embedded prompts x [C, T, W] by learned
-// context [M, W], shared by all classes (CoOp: Zhou et al., arXiv 2109.01134,
-// section 3.2, "unified context", class name at the end).
-func Learned(x, context *layers.Node) *layers.Node {
-	s, m := layers.ShapeOf(x), layers.ShapeOf(context)[0]
-	if m+2 > s[1] {
-		graph.Failf("learned context of %d vectors does not fit prompts of %d tokens", m, s[1])
-	}
-	shared := layers.Broadcast(layers.Reshape(context, 1, m, s[2]), s[0], m, s[2])
-	return layers.Concat(1, layers.Slice(x, 1, 0, 1), shared, layers.Slice(x, 1, m+1, s[1]))
 }

@@ -6,6 +6,7 @@ import (
 	"spotlighter/graph"
 	"spotlighter/layers"
 	"spotlighter/optim"
+	"spotlighter/textenc"
 )
 
 // coop learns the words around the class names, one context for all classes
@@ -19,7 +20,7 @@ func (m coop) Text(c CLIP, cl Classes) *Node {
 	s := c.Scope.Sub("prompt")
 	start := m.start(c)
 	context := s.Var(contextName, graph.Trainable, graph.Values(start.F32), start.Shape...)
-	return unit(c.Encoders.Text.Classes(cl.Prompts, context, m.TextEncoder))
+	return unit(c.Encoders.Text.Classes(cl.Prompts, textenc.Context{Vectors: context}, m.TextEncoder))
 }
 
 // start is the embeddings of the context words [M, W].

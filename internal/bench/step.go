@@ -72,15 +72,7 @@ func (t Task) build(ctx context.Context, pool *cpu.Pool, vision bool) (*built, e
 		return nil, err
 	}
 	cl := methods.Classes{Names: words.Classes[:t.Classes]}
-	var ids [][]int
-	for _, n := range cl.Names {
-		rows, err := b.model.Tokens(b.model.Prompt(c.Train.Context, n))
-		if err != nil {
-			return nil, err
-		}
-		ids = append(ids, rows)
-	}
-	if cl.Prompts, err = textenc.NewPrompts(ids, b.model.Text.Context); err != nil {
+	if cl.Prompts, err = b.model.Prompts(c.Train.Context, cl.Names); err != nil {
 		return nil, err
 	}
 	cl.Text = graph.NewTensor(graph.Float32, t.Classes, b.model.Text.Embed)

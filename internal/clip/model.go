@@ -153,6 +153,28 @@ func (m *Model) Prompt(prefix, class string) string {
 	return prefix + " " + strings.ReplaceAll(class, "_", " ") + m.promptEnd
 }
 
+// Prompts are the hand-written prompts of classes, their names after a prefix.
+func (m *Model) Prompts(prefix string, classes []string) (textenc.Prompts, error) {
+	words, err := m.Tokens(prefix)
+	if err != nil {
+		return textenc.Prompts{}, err
+	}
+	ids, names := make([][]int, len(classes)), make([]int, len(classes))
+	for i, c := range classes {
+		if ids[i], err = m.Tokens(m.Prompt(prefix, c)); err != nil {
+			return textenc.Prompts{}, err
+		}
+		name, err := m.Tokens(strings.ReplaceAll(c, "_", " "))
+		if err != nil {
+			return textenc.Prompts{}, err
+		}
+		names[i] = min(len(name)-2, len(ids[i])-len(words)) // the name, less where it was cut
+	}
+	p, err := textenc.NewPrompts(ids, m.Text.Context)
+	p.Words, p.Names = len(words)-2, names
+	return p, err
+}
+
 // tensor reads one tensor, whose values must be finite.
 func (c *Checkpoint) tensor(name string) (graph.Tensor, error) {
 	t, err := c.File.Tensor(name)

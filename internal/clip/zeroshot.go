@@ -41,7 +41,7 @@ func (z *ZeroShot) Text(ctx context.Context, texts []string) (graph.Tensor, erro
 	}
 	var out *layers.Node
 	err = graph.Try(func() {
-		out = layers.L2Normalize(e.Text.Classes(prompts, nil, z.Options), 0)
+		out = layers.L2Normalize(e.Text.Classes(prompts, textenc.Context{}, z.Options), 0)
 	})
 	if err != nil {
 		return graph.Tensor{}, err

@@ -59,7 +59,7 @@ func load(t *testing.T) *reference {
 	if err := json.Unmarshal(text, &struct{ Values any }{&x.rounding}); err != nil {
 		t.Fatal(err)
 	}
-	x.prompts.Rows = 77 // all positions, so that all can be compared
+	x.prompts.Words = 4
 	for row := range slices.Chunk(x.in.Ints("token_ids").Int, 77) {
 		x.prompts.IDs = append(x.prompts.IDs, row[:slices.Index(row, textenc.EOT)+1])
 	}
@@ -140,8 +140,9 @@ func (x *reference) graph(store *graph.Store, c Config, mask func(p *pass) *Node
 		p.vit = e.Vision.Forward(s.Input("images", graph.Float32, 6, 3, 32, 32))
 		p.f = Encode(e.Vision, p.vit)
 		context := s.Sub("prompt").Var("context", graph.Trainable, graph.Zeros, 4, 64)
-		p.embed = textenc.Learned(e.Text.Embed(s.Const(x.prompts.IDTensor())), context)
-		p.text = e.Text.Forward(p.embed, s.Const(x.prompts.EOTTensor()))
+		var eot *Node
+		p.embed, eot = e.Text.Compose(x.prompts, textenc.Context{Vectors: context}, 77) // all positions, so that all can be compared
+		p.text = e.Text.Forward(p.embed, eot)
 		p.t = layers.L2Normalize(p.text.Feature, 0)
 		p.m = New(s.Sub("spotlight"), c, 64, x.tau, 1)
 		if train {

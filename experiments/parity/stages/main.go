@@ -58,6 +58,7 @@ func run(path string, images, classes []string, out string) error {
 	if err != nil {
 		return err
 	}
+	prompts.Words = contextVectors
 	s, enc, err := m.Scope()
 	if err != nil {
 		return err
@@ -105,7 +106,7 @@ func build(m *clip.Model, s *graph.Scope, enc clip.Encoders, pixels graph.Tensor
 		nodes["vision.projection"] = v.Feature
 
 		vectors := learned.Var("context", graph.Trainable, graph.Normal(3, .02), contextVectors, m.Text.Width)
-		t := enc.Text.Forward(textenc.Learned(enc.Text.Embed(s.Const(prompts.IDTensor())), vectors), s.Const(prompts.EOTTensor()))
+		t := enc.Text.Forward(enc.Text.Compose(prompts, textenc.Context{Vectors: vectors}, 0))
 		nodes["text.context"] = vectors
 		nodes["text.embedding"] = t.Tokens[0]
 		for l, x := range t.Tokens[1:] {
