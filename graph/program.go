@@ -10,8 +10,8 @@ import (
 	"spotlighter/graph/cpu"
 )
 
-// Program is a compiled graph on the CPU. It is not safe for concurrent use;
-// programs of different graphs are.
+// Program is a compiled graph, on the CPU or on its store's device. It is not safe
+// for concurrent use; programs of different graphs are.
 type Program struct {
 	plan    *plan
 	ctx     *Ctx
@@ -24,6 +24,7 @@ type Program struct {
 	before  map[int]Tensor // copies of values that are the memory of a variable with an update
 	work    []work         // by step
 	warm    bool           // it has run: scratch memory has its size, and work can be kept
+	loaded  *loaded        // the program on a device; nil on the CPU
 }
 
 type feed struct {
@@ -91,8 +92,14 @@ func (s *Scope) CompileWith(o Options, pool *cpu.Pool, outputs map[string]*Node,
 		p.updates = append(p.updates, update{u.Var, pl.of[u.Value]})
 	}
 	p.bindLeaves(s)
-	p.allocate()
 	p.keepBefore(written)
+	if d := s.store.device(); d != nil {
+		if err := p.load(d); err != nil {
+			return nil, err
+		}
+		return p, nil
+	}
+	p.allocate()
 	return p, nil
 }
 
@@ -106,7 +113,7 @@ func (p *Program) keepBefore(written map[*Variable]bool) {
 	}
 	keep := func(i int) {
 		if v := p.plan.values[i]; changes[v.root] {
-			p.before[i] = NewTensor(v.typ.Dtype, v.typ.Shape...)
+			p.before[i] = Tensor{}
 		}
 	}
 	for _, i := range p.outputs {
@@ -164,6 +171,10 @@ func (p *Program) allocate() {
 		p.in[i] = make([]Tensor, len(st.in))
 	}
 	p.work = make([]work, len(p.plan.steps))
+	for i := range p.before {
+		t := p.plan.values[i].typ
+		p.before[i] = NewTensor(t.Dtype, t.Shape...)
+	}
 }
 
 // Run computes the outputs from the inputs, fed by name, and then writes the
@@ -172,6 +183,9 @@ func (p *Program) allocate() {
 func (p *Program) Run(ctx context.Context, feeds map[string]Tensor) error {
 	if err := p.feed(feeds); err != nil {
 		return err
+	}
+	if p.loaded != nil {
+		return p.runLoaded(ctx)
 	}
 	for i := range p.plan.steps {
 		if err := ctx.Err(); err != nil {

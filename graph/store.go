@@ -19,24 +19,25 @@ const (
 func (k Kind) String() string { return [...]string{"frozen", "trainable", "state"}[k] }
 
 // Variable is a named value that lives from run to run and may be shared by
-// several graphs. Its Value is the zero Tensor until it is initialised or loaded.
+// several graphs. Its Value is without elements until it is initialised or loaded,
+// and while a device has a newer one (see Store.Sync).
 type Variable struct {
 	Name  string
 	Kind  Kind
 	Type  Type
 	Value Tensor
 
-	packs packs
+	packs     packs
+	residence residence
 }
 
-func (v *Variable) ready() bool {
-	return v.Value.F32 != nil || v.Value.F64 != nil || v.Value.Int != nil
-}
+func (v *Variable) ready() bool { return v.Value.filled() || v.residence.newer }
 
 // Store holds variables by full name, such as "visual.proj". Graphs made over
 // one store share them.
 type Store struct {
 	base *Store
+	on   Device
 	vars map[string]*Variable
 }
 

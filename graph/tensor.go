@@ -99,6 +99,9 @@ func (t Tensor) copyFrom(src Tensor) {
 	copy(t.Int, src.Int)
 }
 
+// filled says whether t has memory.
+func (t Tensor) filled() bool { return t.F32 != nil || t.F64 != nil || t.Int != nil }
+
 // slice returns the elements [off, off+n) of a flat tensor as the given shape.
 func (t Tensor) slice(off int, shape Shape) Tensor {
 	v := Tensor{Shape: shape, Dtype: t.Dtype}
