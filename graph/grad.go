@@ -26,6 +26,12 @@ func (s *Scope) Grad(loss *Node, wrt []*Variable) ([]*Node, error) {
 	}); err != nil {
 		return nil, err
 	}
+	reached := s.differentiable(loss)
+	for i, n := range nodes {
+		if !reached[n] {
+			return nil, &Error{What: fmt.Sprintf("gradient of the loss: it does not depend on variable %s, or only through ops that have no gradient", wrt[i].Name)}
+		}
+	}
 	s.build.differentiated, s.build.terms = true, map[*Node][]*Node{}
 	defer func() { s.build.terms = nil }()
 	grads, err := gorgonia.Grad(loss, nodes...)
@@ -38,6 +44,27 @@ func (s *Scope) Grad(loss *Node, wrt []*Variable) ([]*Node, error) {
 		}
 	}
 	return grads, nil
+}
+
+// differentiable is all that a gradient of n reaches.
+func (s *Scope) differentiable(n *Node) map[*Node]bool {
+	reached := map[*Node]bool{n: true}
+	for next := []*Node{n}; len(next) > 0; {
+		n := next[len(next)-1]
+		next = next[:len(next)-1]
+		op, ok := n.Op().(gorgonia.SDOp)
+		if !ok {
+			continue
+		}
+		in := operands(s.graph, n)
+		for i, passes := range op.DiffWRT(len(in)) {
+			if passes && !reached[in[i]] {
+				reached[in[i]] = true
+				next = append(next, in[i])
+			}
+		}
+	}
+	return reached
 }
 
 // checkSum makes sure that the derivative of n is the sum of the terms that it

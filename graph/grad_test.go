@@ -55,9 +55,9 @@ func TestGradErrors(t *testing.T) {
 		words []string
 	}{
 		"vector":      {layers.Square, "x", []string{"gradient of the loss", "scalar"}},
-		"no way":      {layers.SumAll, "y", []string{"gradient of the loss", "variable y"}},
+		"no way":      {layers.SumAll, "y", []string{"gradient of the loss", "does not depend on variable y"}},
 		"undeclared":  {layers.SumAll, "elsewhere", []string{"elsewhere", "not declared"}},
-		"no gradient": {func(x *Node) *Node { return layers.SumAll(graph.Apply(probe{ID: t.Name()}, x)) }, "x", []string{"gradient of the loss", "variable x"}},
+		"no gradient": {func(x *Node) *Node { return layers.SumAll(graph.Apply(probe{ID: t.Name()}, x)) }, "x", []string{"gradient of the loss", "does not depend on variable x"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newScope()
