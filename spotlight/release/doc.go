@@ -8,7 +8,8 @@
 // moves the class texts and gives a second image feature. At test time no token
 // is selected.
 //
-// One file a stage: transform, selection, memory, bank, loss.
+// One file a stage: selection, cache, memory, bank, loss; and student, the plug-in
+// into PromptKD.
 //
 // Shape legend: B images, N patches, N+1 tokens with CLS first, D joint width, C
 // classes, P prototypes, K kept tokens, H heads, R = B(N+1) token rows.

@@ -23,12 +23,12 @@ func stages(p *pass, train bool) map[string]*Node {
 		return m
 	}
 	for name, n := range map[string]*Node{
-		"mid.conv0_out": o.Convolved, "mid.conv2_out": o.Rectified, "mid.conv3_out": o.Rows, "image.fine_tokens": o.Rows,
+		"mid.conv0_out": o.First, "mid.conv2_out": o.Rectified, "mid.conv3_out": o.Rows, "image.fine_tokens": o.Rows,
 		"select.attn": p.f.Attention, "select.values": layers.Gather(p.f.Attention, o.Index),
 		"rows.all": o.All, "rows.top": o.Top, "rows.low": o.Low,
 		"logits.all": o.AllLogits, "logits.top": o.TopLogits, "logits.low": o.LowLogits,
 		"memory.text_out_normalised": unit(o.Text), "memory.image_out_normalised": unit(o.Image),
-		"write.features": o.Written, "write.softmax_over_rows": o.OverRows, "write.softmax_over_prototypes": o.OverPrototypes,
+		"write.features": o.Unit, "write.softmax_over_rows": o.OverRows, "write.softmax_over_prototypes": o.OverPrototypes,
 	} {
 		m[name] = n
 	}

@@ -14,19 +14,25 @@ type Model struct {
 	tau       float64
 	seed      uint64
 	step      *Node // batches so far, which the dropout masks are drawn by
-	transform transform
+	transform layers.Projector
 	memory    memory
+	student   bool // of a teacher, see NewStudent
 }
 
 // New declares the model's variables in s, for joint width D, under their
 // published names, drawn from generators of the seed. tau is the encoders'
 // temperature.
 func New(s *graph.Scope, c Config, width int, tau float64, seed uint64) *Model {
+	return newModel(s, c, width, width, tau, seed)
+}
+
+// newModel is New for tokens of width in.
+func newModel(s *graph.Scope, c Config, in, width int, tau float64, seed uint64) *Model {
 	if width%c.Heads != 0 {
 		graph.Failf("spotlight.release.heads: %d do not divide the joint width %d", c.Heads, width)
 	}
 	m := &Model{Config: c, scope: s, tau: tau, seed: seed}
-	m.transform = newTransform(s.Sub("mid_image_trans").Sub("conv1"), seed, width)
+	m.transform = layers.NewProjector(s.Sub("mid_image_trans"), seed, in, width)
 	m.memory = newMemory(s, c, seed, width)
 	if c.Dropout > 0 {
 		m.step = s.Sub("dropout").Var("step", graph.State, graph.Zeros)
@@ -55,23 +61,18 @@ func Encode(e *vit.Encoder, o vit.Output) Features {
 // Output holds the named intermediates of one pass, in the order of the stages.
 // Those of the first and the last group are nil at test time.
 type Output struct {
-	Convolved, Rectified, Rows      *Node // within the transform, and x [R, D]
+	layers.Projected                      // the transform's: its rows are x [R, D]
 	Index                           *Node // kept patches, most attended first [B, K], Int
 	All, Top, Low                   *Node // selected rows [B, K+2, D], [B, K1+2, D], [B, K-K1+2, D]
 	AllLogits, TopLogits, LowLogits *Node // [B, ., C]
 
-	TextWeights, TextRead   *Node // [C, P], [C, D]
-	Extracted, Text         *Node // r before and after the addition of t [C, D]
+	Refined
 	ImageWeights, ImageRead *Node // [B, P], [B, D]
 	Attention, Image        *Node // weights after dropout [B, H, 1, keys]; out [B, D]
 	Logits                  *Node // [B, C]
 
-	Written                  *Node // unit rows that are written to the bank [R, D]
-	OverPrototypes, OverRows *Node // softmaxes of their similarities [R, P]
-	Assignment               *Node // the prototype of each row [R], Int
-	Bank                     *Node // after the step [P, D]
-	Losses                   Losses
-	moments                  []graph.Update
+	Written
+	Losses Losses
 }
 
 // Mask draws the dropout mask of the attention for a batch, another one in each
@@ -94,14 +95,19 @@ func (m *Model) keys() int {
 // as training does. mask is Mask's, or a recorded one.
 func (m *Model) Train(f Features, t, labels, mask *Node) Output {
 	defer m.scope.Enter()()
-	var o Output
-	s := shape(f.Tokens)
-	m.transform.train(&o, layers.Reshape(f.Tokens, s[0]*s[1], s[2]))
-	m.selectRows(&o, f.Attention, layers.Reshape(o.Rows, s...))
-	o.AllLogits, o.TopLogits, o.LowLogits = m.compare(o.All, t), m.compare(o.Top, t), m.compare(o.Low, t)
+	o := m.local(f, t)
 	m.remember(&o, f.Image, t, m.TrainMix, mask)
 	m.write(&o, o.Rows, labels, shape(t)[0])
 	o.Losses = losses(o, t, f.Image, labels)
+	return o
+}
+
+// local transforms the tokens and classifies those that are selected.
+func (m *Model) local(f Features, t *Node) (o Output) {
+	s := shape(f.Tokens)
+	o.Projected = m.transform.Train(layers.Reshape(f.Tokens, s[0]*s[1], s[2]))
+	m.selectRows(&o, f.Attention, layers.Reshape(o.Rows, s[0], s[1], shape(o.Rows)[1]))
+	o.AllLogits, o.TopLogits, o.LowLogits = m.compare(o.All, t), m.compare(o.Top, t), m.compare(o.Low, t)
 	return o
 }
 
@@ -116,8 +122,8 @@ func (m *Model) Eval(g, t *Node) Output {
 
 // remember reads the bank for texts and images, and mixes the logits.
 func (m *Model) remember(o *Output, g, t *Node, mix float64, mask *Node) {
-	m.memory.text(o, t)
-	m.memory.image(o, g, m.SingleKeyAttention, mask)
+	o.Refined = m.memory.Refine(t)
+	m.memory.image(o, g, m.SingleKeyAttention, m.student, mask)
 	o.Logits = m.compare(layers.Add(layers.Scale(g, 1-mix), layers.Scale(o.Image, mix)), o.Text)
 }
 
@@ -129,7 +135,7 @@ func (m *Model) compare(x, t *Node) *Node {
 // Updates is a training step beside the optimiser's: the bank, the moments of
 // the batch norm, and the count that dropout draws by.
 func (m *Model) Updates(o Output) []graph.Update {
-	us := append(o.moments, graph.Update{Var: m.scope.Find(BankName), Value: o.Bank})
+	us := append(o.Moments, m.memory.Update(o.Written))
 	if m.step != nil {
 		us = append(us, graph.Update{Var: m.scope.Sub("dropout").Find("step"), Value: layers.Shift(m.step, 1)})
 	}

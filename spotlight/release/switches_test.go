@@ -65,8 +65,8 @@ func toy(t *testing.T, c Config) map[string]graph.Tensor {
 		updates = m.Updates(o)
 		outputs = map[string]*Node{
 			"tokens": o.Rows, "index": o.Index, "all": o.All, "top": o.Top, "low": o.Low, "text": o.Text, "attention": o.Attention,
-			"image": o.Image, "logits": o.Logits, "assignment": o.Assignment, "over rows": o.OverRows, "written": o.Written,
-			"bank": m.memory.bank, "bank after": o.Bank, "loss": o.Losses.Total, "test logits": m.Eval(f.Image, texts).Logits,
+			"image": o.Image, "logits": o.Logits, "assignment": o.Assignment, "over rows": o.OverRows, "written": o.Unit,
+			"bank": m.memory.Bank, "bank after": o.Bank, "loss": o.Losses.Total, "test logits": m.Eval(f.Image, texts).Logits,
 		}
 		vars := s.Trainables()
 		grads, err := s.Grad(o.Losses.Total, vars)
