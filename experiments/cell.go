@@ -121,7 +121,8 @@ func (l *Lab) work(ctx context.Context, c Config, run *Run, say Progress) (res r
 func options(c Config) methods.Options {
 	return methods.Options{
 		ContextWords: c.Train.Context, Momentum: c.Train.Momentum, WeightDecay: c.Train.WeightDecay,
-		ScalarLR: c.Train.ScalarLR, Seed: uint64(c.Seed[0]), Spotlight: c.Spotlight, TextEncoder: c.Text,
+		ScalarLR: c.Train.ScalarLR, Seed: uint64(c.Seed[0]), Epochs: c.Train.Epochs,
+		Spotlight: c.Spotlight, TextEncoder: c.Text, Settings: c.Sections,
 	}
 }
 

@@ -39,6 +39,9 @@ type Config struct {
 	// Text switches what the text encoder saves.
 	Text textenc.Options `yaml:"text" json:",omitzero"` // the hash of a run that saves all stays
 
+	// Sections are the methods' own settings.
+	Sections Sections `yaml:"-" json:",omitempty"`
+
 	Out     string `yaml:"out"`     // folder of the run folders
 	Threads int    `yaml:"threads"` // 0: all cores
 	// Cache is where the frozen encoder's features stay between epochs: "memory",
@@ -113,6 +116,7 @@ func Default() Config {
 		Spotlight: spotlight.Default(),
 		Prune:     defaultPrune(),
 		Text:      textenc.Fast(),
+		Sections:  defaultSections(),
 		Out:       "runs",
 		Cache:     "auto", CacheLimit: 50,
 	}
@@ -160,6 +164,7 @@ func (c Config) Hash() string {
 		c.Spotlight.Blocks = nil // an empty list and an absent one mean the same
 	}
 	c.Clip, c.Prune, c.Spotlight = c.Clip.hashed(c.Method), c.Prune.hashed(), c.Spotlight.Hashed()
+	c.Sections = c.Sections.hashed(c.Method...)
 	text, err := json.Marshal(c)
 	if err != nil {
 		panic(err) // only NaN or Inf, which Validate refuses
@@ -168,9 +173,15 @@ func (c Config) Hash() string {
 	return hex.EncodeToString(sum[:])
 }
 
-// YAML is the whole configuration as a file that Load reads back to the same value.
+// YAML is the configuration as a file that Load reads back to the same value: all
+// of it but the sections of other methods.
 func (c Config) YAML() []byte {
 	text, err := yaml.Marshal(c)
+	if err == nil && len(c.Sections.of(c.Method...)) > 0 {
+		var own []byte
+		own, err = yaml.Marshal(c.Sections.of(c.Method...))
+		text = append(text, own...)
+	}
 	if err != nil {
 		panic(err) // the type has no field that cannot be written
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"reflect"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -235,18 +234,19 @@ func join(parent, name string) string {
 }
 
 func fieldByKey(v reflect.Value, key string) (reflect.Value, bool) {
-	i := slices.Index(keys(v), key)
-	if i < 0 {
-		return reflect.Value{}, false
+	for _, f := range fields(v) {
+		if f.key == key {
+			return f.value, true
+		}
 	}
-	return v.Field(i), true
+	return reflect.Value{}, false
 }
 
 // keys are the YAML names of a struct's fields, in order.
 func keys(v reflect.Value) []string {
-	names := make([]string, v.NumField())
-	for i := range names {
-		names[i] = v.Type().Field(i).Tag.Get("yaml")
+	var names []string
+	for _, f := range fields(v) {
+		names = append(names, f.key)
 	}
 	return names
 }

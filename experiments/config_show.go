@@ -9,23 +9,23 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-// YAML is the whole configuration with where each value comes from beside it.
+// YAML is the configuration as Config.YAML has it, with where each value comes from beside it.
 // Load reads it back to the same values.
 func (r Resolved) YAML() []byte {
 	var lines [][2]string // the value, its origin
 	var walk func(v reflect.Value, key string, depth int)
 	walk = func(v reflect.Value, key string, depth int) {
-		for i, name := range keys(v) {
-			field, at := v.Field(i), join(key, name)
-			indent := strings.Repeat("  ", depth)
-			if field.Kind() == reflect.Struct {
-				lines = append(lines, [2]string{indent + name + ":"})
-				walk(field, at, depth+1)
+		for _, f := range fields(v) {
+			at, indent := join(key, f.key), strings.Repeat("  ", depth)
+			if f.value.Kind() == reflect.Struct {
+				lines = append(lines, [2]string{indent + f.key + ":"})
+				walk(f.value, at, depth+1)
 				continue
 			}
-			lines = append(lines, [2]string{indent + name + ": " + flow(field.Interface()), r.Origin(at)})
+			lines = append(lines, [2]string{indent + f.key + ": " + flow(f.value.Interface()), r.Origin(at)})
 		}
 	}
+	r.Sections = r.Sections.of(r.Method...)
 	walk(reflect.ValueOf(r.Config), "", 0)
 	width := 0
 	for _, l := range lines {

@@ -9,7 +9,7 @@ import (
 // unknown is the error for a key that dst does not have: with the nearest key
 // of the whole configuration, or else with the keys that dst has.
 func (d decoder) unknown(where, key string, dst reflect.Value) error {
-	if near := nearest(key, paths(reflect.ValueOf(Config{}), "")); near != "" {
+	if near := nearest(key, paths(reflect.ValueOf(Default()), "")); near != "" {
 		return fmt.Errorf("%s: unknown key %s, did you mean %s?", where, printable(key), near)
 	}
 	return fmt.Errorf("%s: unknown key %s, want one of %s", where, printable(key), strings.Join(keys(dst), ", "))
@@ -18,10 +18,10 @@ func (d decoder) unknown(where, key string, dst reflect.Value) error {
 // paths lists every key of v with its parents: "train", "train.lr", …
 func paths(v reflect.Value, parent string) []string {
 	var all []string
-	for i, name := range keys(v) {
-		all = append(all, join(parent, name))
-		if f := v.Field(i); f.Kind() == reflect.Struct {
-			all = append(all, paths(f, join(parent, name))...)
+	for _, f := range fields(v) {
+		all = append(all, join(parent, f.key))
+		if f.value.Kind() == reflect.Struct {
+			all = append(all, paths(f.value, join(parent, f.key))...)
 		}
 	}
 	return all

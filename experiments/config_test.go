@@ -7,6 +7,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"spotlighter/experiments/methods"
 )
 
 // loadText is Load of a file with the given text, its folder cut from errors.
@@ -54,7 +56,7 @@ func TestConfigMistakes(t *testing.T) {
 		{"seed: [1, 2, 1]\n", `x.yaml:1: seed: 1 is there twice`},
 		{"method:\n", `x.yaml:1: method: found nothing, want text or a list`},
 		{"method: []\n", `x.yaml:1: method: found an empty list, want at least one`},
-		{"method: coop+spotlight\n", `x.yaml:1: method: "coop+spotlight" is none of clip, clip+spotlighter, coop, coop+spotlighter, did you mean coop+spotlighter?`},
+		{"method: coop+spotlight\n", `x.yaml:1: method: "coop+spotlight" is none of ` + strings.Join(methods.Names(), ", ") + `, did you mean coop+spotlighter?`},
 		{"dataset: cluter\n", `x.yaml:1: dataset: "cluter" is none of clutter, dusk, fog, tuning-1, imagenet, caltech101, oxford_pets, stanford_cars, oxford_flowers, food101, fgvc_aircraft, sun397, dtd, eurosat, ucf101, imagenetv2, imagenet_sketch, imagenet_a, imagenet_r, folder, nor the path of a task (.yaml), did you mean clutter?`},
 		{"dataset: clutter,fog\n", `x.yaml:1: dataset: "clutter,fog" is no data set; a list is written [clutter, fog]`},
 		{"dataset: caltech101\n", `x.yaml: data.root: found nothing, want the folder that holds caltech-101 (dataset caltech101)`},
@@ -68,7 +70,7 @@ func TestConfigMistakes(t *testing.T) {
 		{"shots: 4\n\ttrain: 3\n", `x.yaml:2: not YAML: found character '\t' that cannot start any token`},
 		{"method: [clip\nshots: 3\n", `x.yaml:2: not YAML: ',' or ']' must be specified`},
 		{"shots: 4\n---\nshots: 8\n", `x.yaml:3: a second document, want one`},
-		{"- clip\n", `x.yaml:1: found a list of 1, want a mapping with the keys protocol, method, dataset, seed, targets, clip, data, shots, train, spotlight, prune, text, out, threads, cache, cache_dir, cache_limit, cache_fp16`},
+		{"- clip\n", `x.yaml:1: found a list of 1, want a mapping with the keys protocol, method, dataset, seed, targets, clip, data, shots, train, spotlight, prune, text, ` + strings.Join(append(methods.Sections(), "out"), ", ") + `, threads, cache, cache_dir, cache_limit, cache_fp16`},
 		{"shots: &n 4\n", `x.yaml:1: shots: found a YAML anchor, want a whole number`},
 		{"shots: 99999999999999999999\n", `x.yaml:1: shots: found the text "99999999999999999999", want a whole number`},
 		{"data: {classes: 1}\n", `x.yaml:1: data.classes: found 1, want at least 2 (one base class, one novel) or 0 (all)`},
@@ -171,7 +173,7 @@ func TestCommittedConfigs(t *testing.T) {
 // Each setting but out, threads and cache changes the hash.
 func TestHash(t *testing.T) {
 	grid := Default()
-	grid.Method = List[string]{"clip", "coop+spotlighter"} // clip.templates are of clip alone
+	grid.Method = methods.Names() // sections and clip.templates are of methods
 	start := grid.Hash()
 	ignored := map[string]bool{"out": true, "threads": true, "cache": true, "cache_dir": true, "cache_limit": true, "cache_fp16": true, "prune.keep": true, "prune.by": true} // pruning is off
 	var walk func(v reflect.Value, key string, c *Config)
@@ -180,8 +182,8 @@ func TestHash(t *testing.T) {
 		old.Set(v)
 		switch v.Kind() {
 		case reflect.Struct:
-			for i, name := range keys(v) {
-				walk(v.Field(i), join(key, name), c)
+			for _, f := range fields(v) {
+				walk(f.value, join(key, f.key), c)
 			}
 			return
 		case reflect.String:

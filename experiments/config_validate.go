@@ -9,12 +9,10 @@ import (
 	"slices"
 	"strings"
 
+	"spotlighter/experiments/methods"
 	"spotlighter/internal/datasets"
 	"spotlighter/spotlight"
 )
-
-// Methods are the rows of the table that this program can fill.
-var Methods = []string{"clip", "clip+spotlighter", "coop", "coop+spotlighter"}
 
 // datasetNames are the named data sets, as a user is told them.
 var datasetNames = append([]string{"clutter", "dusk", "fog", "tuning-1"}, datasets.Names()...)
@@ -28,7 +26,7 @@ func (c Config) Validate() error {
 		return err
 	}
 	return cmp.Or(
-		validateList("method", c.Method, func(key, m string) error { return oneOf(key, m, Methods) }),
+		validateList("method", c.Method, func(key, m string) error { return oneOf(key, m, methods.Names()) }),
 		validateList("dataset", c.Dataset, c.validateDataset),
 		c.validateProtocol(),
 		validateList("seed", c.Seed, func(key string, s int) error { return atLeast(key, s, 0) }),
@@ -48,6 +46,7 @@ func (c Config) Validate() error {
 		check(c.CacheLimit > 0, "cache_limit: found %g, want above 0 (GiB)", c.CacheLimit),
 		c.Spotlight.Validate(),
 		c.validatePrune(),
+		c.Sections.validate(),
 		check(c.Spotlight.Variant != spotlight.Release || !slices.Contains(c.Method, "clip+spotlighter"),
 			"method: clip+spotlighter learns nothing, spotlight.variant %s works by learning alone", spotlight.Release),
 	)
@@ -143,8 +142,8 @@ func finite(v reflect.Value, key string) error {
 		f := v.Float()
 		return check(!math.IsNaN(f) && !math.IsInf(f, 0), "%s: found %g, want a finite number", key, f)
 	case reflect.Struct:
-		for i, name := range keys(v) {
-			if err := finite(v.Field(i), join(key, name)); err != nil {
+		for _, f := range fields(v) {
+			if err := finite(f.value, join(key, f.key)); err != nil {
 				return err
 			}
 		}

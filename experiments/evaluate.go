@@ -11,7 +11,6 @@ import (
 	"spotlighter/experiments/runfmt"
 	"spotlighter/graph"
 	"spotlighter/layers"
-	"spotlighter/spotlight"
 )
 
 // onObject is the share of a patch that the object must cover for the patch to
@@ -46,12 +45,14 @@ func (l *Lab) evaluate(ctx context.Context, c Config, m methods.Method, lo, hi i
 	if err != nil {
 		return ev, err
 	}
-	p, err := l.classifier(c, m, cl, vars)
+	p, err := l.classifier(c, m, cl, vars, text.F32 != nil)
 	if err != nil {
 		return ev, err
 	}
 	feeds := p.Feeds()
-	feeds["text"] = text
+	if text.F32 != nil {
+		feeds["text"] = text
+	}
 	var idx []int
 	for i, pic := range l.bench.Test {
 		if pic.Label >= lo && pic.Label < hi {
@@ -93,14 +94,15 @@ func (l *Lab) evaluate(ctx context.Context, c Config, m methods.Method, lo, hi i
 	return ev, nil
 }
 
-// text runs a method's texts once for a set of classes: [C, D].
+// text runs a method's texts once for a set of classes: [C, D]. It is the zero
+// Tensor where they depend on the image.
 func (l *Lab) text(ctx context.Context, m methods.Method, cl methods.Classes, vars []*graph.Variable) (graph.Tensor, error) {
 	s, mc, err := l.scope(vars)
 	if err != nil {
 		return graph.Tensor{}, err
 	}
 	var text *graph.Node
-	if err := graph.Try(func() { text = m.Text(mc, cl) }); err != nil {
+	if err := graph.Try(func() { text = m.Text(mc, cl) }); err != nil || text == nil {
 		return graph.Tensor{}, err
 	}
 	p, err := s.Compile(l.pool, map[string]*graph.Node{"text": text})
@@ -113,28 +115,31 @@ func (l *Lab) text(ctx context.Context, m methods.Method, cl methods.Classes, va
 
 // classifier is the program of a method at test time. It outputs the logits and
 // the class of each image of a batch, the class that zero-shot gives it, and,
-// where the method keeps tokens, their index.
-func (l *Lab) classifier(c Config, m methods.Method, cl methods.Classes, vars []*graph.Variable) (*graph.Program, error) {
+// where the method keeps tokens, their index. With fedText it is fed the texts;
+// otherwise the method makes them of each image.
+func (l *Lab) classifier(c Config, m methods.Method, cl methods.Classes, vars []*graph.Variable, fedText bool) (*graph.Program, error) {
 	s, mc, err := l.scope(vars)
 	if err != nil {
 		return nil, err
 	}
 	outputs := map[string]*graph.Node{}
 	err = graph.Try(func() {
-		f := spotlight.Inputs(c.Spotlight, s, l.model.Vision, encodeBatch)
-		text := s.Input("text", graph.Float32, len(cl.Names), l.model.Vision.Embed)
-		out := m.Build(mc, cl, methods.Batch{Features: f, Text: text})
+		batch, frozen := l.inputs(c, m, mc, cl, encodeBatch)
+		if fedText {
+			batch.Text = s.Input("text", graph.Float32, len(cl.Names), l.model.Vision.Embed)
+		}
+		out := m.Build(mc, cl, batch)
 		outputs["logits"] = out.Logits
 		outputs["class"] = layers.ArgMax(out.Logits)
 		// What the hand-written prompts say of the same images.
-		outputs["zero-shot"] = layers.ArgMax(layers.MatMul(f.Image, s.Const(cl.Text), false, true))
+		outputs["zero-shot"] = layers.ArgMax(layers.MatMul(frozen, s.Const(cl.Text), false, true))
 		if out.Index != nil {
 			outputs["index"] = out.Index
 		}
 		if out.Candidates != nil {
 			outputs["candidates"] = out.Candidates
 		}
-		outputs["image"] = f.Image
+		outputs["image"] = batch.Features.Image
 	})
 	if err != nil {
 		return nil, err

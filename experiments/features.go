@@ -3,6 +3,7 @@ package experiments
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sort"
 	"sync"
 	"sync/atomic"
@@ -63,22 +64,22 @@ type view func(img *preprocess.RGB, i int) *preprocess.RGB
 // encode runs the program on pictures[idx...] (at most encodeBatch), whose rows
 // its outputs then are.
 func (e *encoder) encode(ctx context.Context, pictures []Picture, idx []int, v view, masks [][]float32) error {
-	if err := e.load(e.images, pictures, idx, v, masks); err != nil {
+	if err := e.load(e.images.Row, pictures, idx, v, masks); err != nil {
 		return err
 	}
 	return e.program.Run(ctx, map[string]graph.Tensor{"images": e.images})
 }
 
-// load decodes pictures[idx...] into images, with threads of its own: those of the
+// load decodes pictures[idx[b]] into row(b), with threads of its own: those of the
 // pool may be at work on the batch before.
-func (e *encoder) load(images graph.Tensor, pictures []Picture, idx []int, v view, masks [][]float32) error {
+func (e *encoder) load(row func(b int) []float32, pictures []Picture, idx []int, v view, masks [][]float32) error {
 	errs := make([]error, len(idx))
 	var at atomic.Int64
 	var workers sync.WaitGroup
 	for range min(e.pool.Threads(), len(idx)) {
 		workers.Go(func() {
 			for b := int(at.Add(1)) - 1; b < len(idx); b = int(at.Add(1)) - 1 {
-				errs[b] = e.loadOne(images.Row(b), pictures[idx[b]], idx[b], v, masks)
+				errs[b] = e.loadOne(row(b), pictures[idx[b]], idx[b], v, masks)
 			}
 		})
 	}
@@ -125,7 +126,7 @@ func (e *encoder) encodeAll(ctx context.Context, pictures []Picture, next func()
 		go func() {
 			idx, err := next()
 			if err == nil {
-				err = e.load(images, pictures, idx, v, masks)
+				err = e.load(images.Row, pictures, idx, v, masks)
 			}
 			c <- batch{idx, images, err}
 		}()
@@ -157,6 +158,7 @@ type features struct {
 	view     view
 	Masks    [][]float32             // of each picture, nil where unknown; filled when it is encoded
 	cached   map[string]graph.Tensor // [n, ...] by name
+	images   graph.Tensor            // the pictures themselves [n, 3, S, S], where they are kept
 	disk     *cache.Store
 	ids      []string // the pictures' rows there
 }
@@ -226,9 +228,18 @@ func span(lo, hi int) []int {
 	return idx
 }
 
-// fill puts the features of pictures idx into the feeds, row by row. Rows
-// beyond len(idx) are left as they are.
+// fill puts the features of pictures idx, or the pictures themselves, into the
+// feeds, row by row: what there is a feed for. Rows beyond len(idx) are left as they
+// are.
 func (f *features) fill(ctx context.Context, idx []int, feeds map[string]graph.Tensor) error {
+	if dst, ok := feeds[imagesInput]; ok {
+		if err := f.fillImages(idx, dst); err != nil {
+			return err
+		}
+	}
+	if !slices.ContainsFunc(f.enc.names, func(name string) bool { _, fed := feeds[name]; return fed }) {
+		return nil
+	}
 	for at := 0; at < len(idx); at += encodeBatch {
 		part := idx[at:min(at+encodeBatch, len(idx))]
 		if f.disk != nil {
@@ -261,8 +272,12 @@ func (f *features) fill(ctx context.Context, idx []int, feeds map[string]graph.T
 
 // check refuses features that are not numbers, naming the picture.
 func (f *features) check(idx []int, feeds map[string]graph.Tensor) error {
+	image, ok := feeds["image"]
+	if !ok { // the program reads none
+		return nil
+	}
 	for b, i := range idx {
-		for _, v := range feeds["image"].Row(b) {
+		for _, v := range image.Row(b) {
 			if v != v {
 				return fmt.Errorf("%s: its feature is not a number", f.pictures[i].Name)
 			}

@@ -9,6 +9,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"spotlighter/experiments/methods"
+	"spotlighter/graph"
 	"spotlighter/graph/cpu"
 	"spotlighter/internal/cache"
 	"spotlighter/internal/clip"
@@ -43,9 +44,10 @@ type Lab struct {
 type held struct {
 	key         string
 	bench       *Benchmark
-	full, plain *encoder // all features; the image's alone
-	test        *features
-	badTest     []string // images left out, and why
+	full, plain *encoder               // all features; the image's alone
+	tests       map[*encoder]*features // of the test images
+	test        *features              // those of the cell at hand
+	badTest     []string               // images left out, and why
 }
 
 // memoryLimit is how much memory the features of one split may take under
@@ -57,7 +59,7 @@ const memoryLimit = 4 << 30
 func (l *Lab) keeps(c Config, e *encoder, names []string, what string, n int) (k keeping, err error) {
 	switch c.Cache {
 	case "auto":
-		k.memory = l.fits(e, what, n)
+		k.memory = l.fits("features", what, n, e.bytes())
 	case "memory":
 		k.memory = true
 	case "disk":
@@ -66,14 +68,29 @@ func (l *Lab) keeps(c Config, e *encoder, names []string, what string, n int) (k
 	return k, err
 }
 
-// fits says whether the features of n pictures fit into memory.
-func (l *Lab) fits(e *encoder, what string, n int) bool {
-	need := int64(n) * e.bytes()
-	if need > memoryLimit {
-		l.log.Warnf("features of %d %s images would take %.1f GiB: they are encoded anew each time (cache=memory keeps them, cache=disk too, spotlight.reread_blocks=1 makes them smaller)", n, what, float64(need)/(1<<30))
+// fits says whether the features of n pictures, or their pixels, fit into memory.
+func (l *Lab) fits(of, what string, n int, each int64) bool {
+	if need := int64(n) * each; need > memoryLimit {
+		way := "encoded anew each time (cache=memory keeps them, cache=disk too, spotlight.reread_blocks=1 makes them smaller)"
+		if of == pixels {
+			way = "decoded anew each time (cache=memory keeps them)"
+		}
+		l.log.Warnf("%s of %d %s images would take %.1f GiB: they are %s", of, n, what, float64(need)/(1<<30), way)
 		return false
 	}
 	return true
+}
+
+// keepImages keeps the pictures of a split themselves, for a cell whose method
+// reads them, if they are to be kept; n is how many there are in all views.
+func (l *Lab) keepImages(ctx context.Context, c Config, f *features, what string, n int, done func(share float64)) error {
+	if !methods.ReadsImages(c.Method[0]) || c.Cache == "off" {
+		return nil
+	}
+	if c.Cache != "memory" && !l.fits(pixels, what, n, f.enc.imageBytes()) {
+		return nil
+	}
+	return f.keepImages(ctx, done)
 }
 
 // NewLab opens the model that the configuration names. Unknown words of the
@@ -150,6 +167,7 @@ func (l *Lab) classes(ctx context.Context, c Config, names []string) (methods.Cl
 	if cl.Prompts, err = l.model.Prompts(c.Train.Context, names); err != nil {
 		return cl, err
 	}
+	cl.Encode = func(texts []string) (graph.Tensor, error) { return clip.EncodeTexts(ctx, l.model, l.pool, texts) }
 	z := clip.NewZeroShot(l.model, l.pool)
 	z.Options = c.Text
 	cl.Text, err = z.Text(ctx, texts)
@@ -165,42 +183,54 @@ func (c Config) testKey() string {
 // they were already. say is told the share of the work that is done.
 func (l *Lab) hold(ctx context.Context, c Config, say func(phase string, share float64)) error {
 	l.use(c)
+	h, err := l.open(ctx, c)
+	if err != nil {
+		return err
+	}
+	enc := h.full
+	if c.Spotlight.Variant == spotlight.Release || methods.ReadsImages(c.Method[0]) { // no method reads tokens at test time
+		enc = h.plain
+	}
+	if h.tests[enc] == nil {
+		keep, err := l.keeps(c, enc, h.bench.Classes, "test", len(h.bench.Test))
+		if err != nil {
+			return err
+		}
+		whole := func(int) string { return "" }
+		h.tests[enc], err = l.newFeatures(ctx, c, enc, h.bench.Test, "test", nil, whole, keep, func(s float64) { say("encode test images", s) })
+		if err != nil {
+			delete(h.tests, enc)
+			return err
+		}
+	}
+	h.test = h.tests[enc]
+	l.held, l.kept[h.key] = h, h
+	return l.keepImages(ctx, c, h.test, "test", len(h.bench.Test), func(s float64) { say("decode test images", s) })
+}
+
+// open is a cell's data set, without the features of its test images unless it is
+// held already.
+func (l *Lab) open(ctx context.Context, c Config) (*held, error) {
 	key := c.testKey()
 	if h, ok := l.kept[key]; ok {
-		l.held = h
-		return nil
+		return h, nil
 	}
 	b, err := OpenBenchmark(c)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, n := range b.Notes {
 		l.log.Warn(n)
 	}
-	h := &held{key: key, bench: b}
+	h := &held{key: key, bench: b, tests: map[*encoder]*features{}}
 	if b.Test, h.badTest, err = l.readable(ctx, c, b.Test); err != nil {
-		return err
+		return nil, err
 	}
 	if h.full, err = l.encoder(ctx, c, b.Classes, true); err != nil {
-		return err
+		return nil, err
 	}
-	if h.plain, err = l.encoder(ctx, c, b.Classes, false); err != nil {
-		return err
-	}
-	enc := h.full
-	if c.Spotlight.Variant == spotlight.Release { // no method reads tokens at test time
-		enc = h.plain
-	}
-	keep, err := l.keeps(c, enc, b.Classes, "test", len(b.Test))
-	if err != nil {
-		return err
-	}
-	whole := func(int) string { return "" }
-	h.test, err = l.newFeatures(ctx, c, enc, b.Test, "test", nil, whole, keep, func(s float64) { say("encode test images", s) })
-	if err == nil {
-		l.held, l.kept[key] = h, h
-	}
-	return err
+	h.plain, err = l.encoder(ctx, c, b.Classes, false)
+	return h, err
 }
 
 // forget drops the data sets that a cell does not need.
@@ -212,7 +242,8 @@ func (l *Lab) forget(c Config) {
 
 // holdTrain makes a cell's few-shot images the ones at hand, in all views.
 func (l *Lab) holdTrain(ctx context.Context, c Config, say func(phase string, share float64)) error {
-	key := fmt.Sprintf("%s shots %d seed %d %+v", l.key, c.Shots, c.Seed[0], c.Train)
+	images, frozen := methods.ReadsImages(c.Method[0]), methods.ReadsFrozen(c.Method[0])
+	key := fmt.Sprintf("%s shots %d seed %d %+v images %v frozen %v", l.key, c.Shots, c.Seed[0], c.Train, images, frozen)
 	if key == l.trainKey {
 		return nil
 	}
@@ -232,9 +263,15 @@ func (l *Lab) holdTrain(ctx context.Context, c Config, say func(phase string, sh
 		l.labels[i] = p.Label
 	}
 	side := l.model.Vision.ImageSize
-	keep, err := l.keeps(c, l.full, l.bench.Classes, "training", len(pictures)*c.Train.Views)
-	if err != nil {
-		return err
+	enc := l.full
+	if images { // its own pass gives the other features
+		enc = l.plain
+	}
+	var keep keeping
+	if frozen {
+		if keep, err = l.keeps(c, enc, l.bench.Classes, "training", len(pictures)*c.Train.Views); err != nil {
+			return err
+		}
 	}
 	for v := range c.Train.Views {
 		crop := func(img *preprocess.RGB, i int) *preprocess.RGB {
@@ -243,10 +280,12 @@ func (l *Lab) holdTrain(ctx context.Context, c Config, say func(phase string, sh
 		viewed := func(i int) string { // all that augment draws by
 			return fmt.Sprintf("crop %v seed %d image %d view %d", c.Train.CropScale, c.Seed[0], i, v)
 		}
-		f, err := l.newFeatures(ctx, c, l.full, pictures, "training", crop, viewed, keep, func(s float64) {
-			say("encode training images", (float64(v)+s)/float64(c.Train.Views))
-		})
+		share := func(s float64) float64 { return (float64(v) + s) / float64(c.Train.Views) }
+		f, err := l.newFeatures(ctx, c, enc, pictures, "training", crop, viewed, keep, func(s float64) { say("encode training images", share(s)) })
 		if err != nil {
+			return err
+		}
+		if err := l.keepImages(ctx, c, f, "training", len(pictures)*c.Train.Views, func(s float64) { say("decode training images", share(s)) }); err != nil {
 			return err
 		}
 		l.train = append(l.train, f)

@@ -30,6 +30,6 @@ func (l *Lab) Check(ctx context.Context, c Config) error {
 		_, err = l.newTrainer(c, m, cl, c.Train.Batch)
 		return err
 	}
-	_, err = l.classifier(c, m, cl, nil)
+	_, err = l.classifier(c, m, cl, nil, true)
 	return err
 }

@@ -26,6 +26,7 @@ type trainer struct {
 	feeds   map[string]graph.Tensor
 	lr      graph.Tensor
 	labels  graph.Tensor
+	clock   struct{ epoch, epochOver, trainingOver graph.Tensor }
 	batch   int
 	at      position
 	Seconds float64 // spent in steps
@@ -57,13 +58,13 @@ func (l *Lab) newTrainer(c Config, m methods.Method, cl methods.Classes, n int) 
 	var updates []graph.Update
 	err = graph.Try(func() {
 		mc := methods.CLIP{Model: l.model, Scope: s, Encoders: enc}
-		f := spotlight.Inputs(c.Spotlight, s, l.model.Vision, t.batch)
-		labels := s.Input("labels", graph.Int, t.batch)
+		out = l.build(c, m, mc, cl, t.batch)
 		lr := s.Input("lr", graph.Float32)
-		text := m.Text(mc, cl)
-		out = m.Build(mc, cl, methods.Batch{Features: f, Text: text, Labels: labels})
 		if updates, err = optim.Step(s.Sub(optimScope), out.Loss, lr, out.Groups...); err != nil {
 			graph.Failf("%v", err)
+		}
+		if out.After != nil {
+			updates = out.After(s.Sub(optimScope), updates)
 		}
 	})
 	if err != nil {
@@ -78,7 +79,34 @@ func (l *Lab) newTrainer(c Config, m methods.Method, cl methods.Classes, n int) 
 	}
 	t.feeds, t.lr, t.labels = t.program.Feeds(), graph.NewTensor(graph.Float32), graph.NewTensor(graph.Int, t.batch)
 	t.feeds["lr"], t.feeds["labels"] = t.lr, t.labels
+	t.clock.epoch, t.clock.epochOver, t.clock.trainingOver = graph.NewTensor(graph.Int, 1), graph.NewTensor(graph.Float32), graph.NewTensor(graph.Float32)
+	t.feeds["epoch"], t.feeds["epoch.over"], t.feeds["training.over"] = t.clock.epoch, t.clock.epochOver, t.clock.trainingOver
 	return t, nil
+}
+
+// build is a method's training step of b images, without its optimiser: all that it
+// declares is declared.
+func (l *Lab) build(c Config, m methods.Method, mc methods.CLIP, cl methods.Classes, b int) methods.Outputs {
+	s := mc.Scope
+	batch, frozen := l.inputs(c, m, mc, cl, b)
+	batch.Frozen, batch.Labels = frozen, s.Input("labels", graph.Int, b)
+	batch.Clock = methods.Clock{Epoch: s.Input("epoch", graph.Int, 1), EpochOver: s.Input("epoch.over", graph.Float32), TrainingOver: s.Input("training.over", graph.Float32)}
+	batch.Text = m.Text(mc, cl)
+	return m.Build(mc, cl, batch)
+}
+
+// inputs declares what a method reads of b images: features of the frozen encoder,
+// or the images, of which it makes its own. frozen [B, D] is the frozen encoder's
+// unit feature in either case.
+func (l *Lab) inputs(c Config, m methods.Method, mc methods.CLIP, cl methods.Classes, b int) (batch methods.Batch, frozen *graph.Node) {
+	v := l.model.Vision
+	if !methods.ReadsImages(c.Method[0]) {
+		f := spotlight.Inputs(c.Spotlight, mc.Scope, v, b)
+		return methods.Batch{Features: f}, f.Image
+	}
+	images := mc.Scope.Input(imagesInput, graph.Float32, b, 3, v.ImageSize, v.ImageSize)
+	f := spotlight.Encode(c.Spotlight, mc.Vision, m.Image(mc, cl, images))
+	return methods.Batch{Features: f, Images: images}, mc.Scope.Input("image", graph.Float32, b, v.Embed)
 }
 
 // run trains from t.at to the end, or until the context ends between two steps.
@@ -94,6 +122,7 @@ func (t *trainer) run(ctx context.Context, l *Lab, h hooks) error {
 		order := rand.New(rand.NewPCG(uint64(t.cfg.Seed[0]), uint64(e))).Perm(len(l.labels))
 		view := l.train[e%len(l.train)]
 		for ; t.at.Step < steps; t.at.Step++ {
+			t.setClock(c.Epochs, steps)
 			idx := order[t.at.Step*t.batch : (t.at.Step+1)*t.batch]
 			loss, err := t.step(ctx, view, idx, l.labels)
 			if err != nil {
@@ -119,6 +148,20 @@ func (t *trainer) run(ctx context.Context, l *Lab, h hooks) error {
 		t.at.Step, t.at.LossSum = 0, 0
 	}
 	return nil
+}
+
+// setClock tells the program which step is next.
+func (t *trainer) setClock(epochs, steps int) {
+	flag := func(x graph.Tensor, on bool) {
+		x.F32[0] = 0
+		if on {
+			x.F32[0] = 1
+		}
+	}
+	over := t.at.Step+1 == steps
+	t.clock.epoch.Int[0] = t.at.Epoch
+	flag(t.clock.epochOver, over)
+	flag(t.clock.trainingOver, over && t.at.Epoch+1 == epochs)
 }
 
 // speed is the images a second that this process trained on.

@@ -43,8 +43,14 @@ func (c Config) validatePrune() error {
 		check(p.Keep > 0 && p.Keep <= 1, "prune.keep: found %g, want above 0 and at most 1", p.Keep),
 		oneOf("prune.by", p.By, []string{spotlight.PruneByAttention, spotlight.PruneByText, spotlight.PruneByBoth}),
 	)
-	if err != nil || p.Block == 0 || !plugged {
+	if err != nil || p.Block == 0 {
 		return err
+	}
+	if i := slices.IndexFunc(c.Method, methods.ReadsImages); i >= 0 && p.By != spotlight.PruneByAttention {
+		return fmt.Errorf("prune.by: found %s, want %s: method %s has a pass of the image encoder of its own", p.By, spotlight.PruneByAttention, c.Method[i])
+	}
+	if !plugged {
+		return nil
 	}
 	return cmp.Or(
 		check(c.Spotlight.Variant != spotlight.Release, "prune.block: found %d, want 0 (off): spotlight.variant %s reads every patch", p.Block, spotlight.Release),

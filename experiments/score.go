@@ -107,7 +107,10 @@ func (l *Lab) score(ctx context.Context, c Config, run *Run, m methods.Method, v
 // encodeSpeed is the seconds that an image takes in the encoder that a cell's
 // method needs at test time.
 func (l *Lab) encodeSpeed(ctx context.Context, c Config) (float64, error) {
-	if methods.KeepsTokens(c.Method[0], c.Spotlight) {
+	switch {
+	case methods.ReadsImages(c.Method[0]): // the encoder is part of its program
+		return l.plain.loadSpeed(l.bench.Test)
+	case methods.KeepsTokens(c.Method[0], c.Spotlight):
 		return l.full.speed(ctx, l.bench.Test)
 	}
 	return l.plain.speed(ctx, l.bench.Test)

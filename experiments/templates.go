@@ -87,6 +87,13 @@ func (l *Lab) reword(ctx context.Context, c Config, cl *methods.Classes) error {
 // texts are all that the grid's methods read of a cell's classes.
 func (l *Lab) texts(c Config, names []string) ([]string, error) {
 	texts := l.prompts(c, names)
+	for _, m := range c.Method {
+		for _, t := range methods.Templates(m, options(c)) {
+			for _, n := range names {
+				texts = append(texts, l.model.Fill(t, n))
+			}
+		}
+	}
 	if !slices.ContainsFunc(c.Method, rewords) {
 		return texts, nil
 	}

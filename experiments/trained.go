@@ -18,6 +18,7 @@ import (
 	"spotlighter/graph/cpu"
 	"spotlighter/internal/weights"
 	"spotlighter/spotlight"
+	"spotlighter/vit"
 	"spotlighter/vit/preprocess"
 )
 
@@ -136,10 +137,7 @@ func (t *Trained) load(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	err = graph.Try(func() { // a training step declares all variables
-		f := spotlight.Inputs(t.Config.Spotlight, s, mc.Model.Vision, 1)
-		t.method.Build(mc, cl, methods.Batch{Features: f, Text: t.method.Text(mc, cl), Labels: s.Input("labels", graph.Int, 1)})
-	})
+	err = graph.Try(func() { t.lab.build(t.Config, t.method, mc, cl, 1) }) // a training step declares all variables
 	if err != nil {
 		return err
 	}
@@ -193,9 +191,19 @@ func (t *Trained) compile(ctx context.Context, views bool) error {
 	t.images = graph.NewTensor(graph.Float32, t.Batch, 3, side, side)
 	outputs := map[string]*graph.Node{}
 	err = graph.Try(func() {
-		pass := mc.Vision.ForwardBy(s.Input("images", graph.Float32, t.images.Shape...), score(s, mc.Vision))
+		images := s.Input(imagesInput, graph.Float32, t.images.Shape...)
+		var pass vit.Output
+		if methods.ReadsImages(c.Method[0]) {
+			pass = t.method.Image(mc, cl, images)
+		} else {
+			pass = mc.Vision.ForwardBy(images, score(s, mc.Vision))
+		}
 		f := spotlight.Encode(c.Spotlight, mc.Vision, pass)
-		out := t.method.Build(mc, cl, methods.Batch{Features: f, Text: s.Const(text)})
+		batch := methods.Batch{Features: f, Images: images}
+		if text.F32 != nil {
+			batch.Text = s.Const(text)
+		}
+		out := t.method.Build(mc, cl, batch)
 		outputs["image"], outputs["logits"] = f.Image, out.Logits
 		if !views {
 			return

@@ -113,6 +113,29 @@ func (s *Scope) Var(name string, kind Kind, init Init, shape ...int) *Node {
 	return n
 }
 
+// Unfreeze makes a variable that this graph declared frozen trainable, and
+// returns it: a pretrained weight that a method tunes. The graph's own store gets
+// it, with a copy of the frozen value, unless it holds it already: from another
+// graph over that store, or loaded. The frozen one is left as it is.
+func (s *Scope) Unfreeze(name string) *Variable {
+	name = s.name(name)
+	at := slices.IndexFunc(s.order, func(v *Variable) bool { return v.Name == name })
+	if at < 0 {
+		Failf("variable %s is not declared by this graph", name)
+	}
+	v := s.store.vars[name]
+	if v == nil || v.Kind == Frozen {
+		from := s.order[at]
+		if !from.ready() {
+			Failf("variable %s has no value to start from", name)
+		}
+		v = &Variable{Name: name, Kind: Trainable, Type: from.Type, Value: from.Value.clone()}
+		s.store.vars[name] = v
+	}
+	s.order[at] = v
+	return v
+}
+
 // Find returns the variable of that name in this scope, or nil.
 func (s *Scope) Find(name string) *Variable { return s.store.Find(s.name(name)) }
 

@@ -17,6 +17,11 @@ type Context struct {
 	Vectors *layers.Node
 	Over    Over
 	Name    Position
+	// Deep[l] [M, W] take the vectors' positions again, before block l+1, counted from
+	// 0, in place of what the block before wrote there (Khattak et al., arXiv
+	// 2210.03117, equation 3). They are for one context for all classes that stands
+	// before the names, so that the prefix can be shared still.
+	Deep []*layers.Node
 }
 
 // Over is what a context is for.
@@ -63,6 +68,36 @@ func (c Context) vectors() (images, classes, m int) {
 		images = s[0]
 	}
 	return images, classes, m
+}
+
+// checkDeep refuses deep prompts that do not fit.
+func (c Context) checkDeep(blocks, width int) {
+	if len(c.Deep) == 0 {
+		return
+	}
+	if c.Vectors == nil || c.Over != AllClasses || c.Name != End {
+		graph.Failf("deep prompts need one learned context for all classes, before their names")
+	}
+	if len(c.Deep) >= blocks {
+		graph.Failf("text encoder: deep prompts for %d blocks, %d follow the first", len(c.Deep), blocks-1)
+	}
+	_, _, m := c.vectors()
+	for _, d := range c.Deep {
+		if s := layers.ShapeOf(d); len(s) != 2 || s[0] != m || s[1] != width {
+			graph.Failf("text encoder: deep prompts %v, want [%d, %d] as the learned context", s, m, width)
+		}
+	}
+}
+
+// after is what the block after block l reads of what that wrote: x [R, T, W] with
+// the deep prompts in their places.
+func (c Context) after(l int, x *layers.Node) *layers.Node {
+	if l >= len(c.Deep) {
+		return x
+	}
+	s, m := layers.ShapeOf(x), layers.ShapeOf(c.Deep[l])[0]
+	deep := layers.Broadcast(layers.Reshape(c.Deep[l], 1, m, s[2]), s[0], m, s[2])
+	return layers.Concat(1, layers.Slice(x, 1, 0, 1), deep, layers.Slice(x, 1, m+1, s[1]))
 }
 
 // source is what stands at a position of a prompt: a token's id, or, below 0, a

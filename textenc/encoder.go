@@ -75,7 +75,12 @@ func (e *Encoder) Embed(ids *layers.Node) *layers.Node {
 // feature at eot [C, 1] (Int), the position of the end-of-text token. Attention
 // is causal, so T need not exceed the last EOT: positions after it change
 // nothing.
-func (e *Encoder) Forward(x, eot *layers.Node) Output {
+func (e *Encoder) Forward(x, eot *layers.Node) Output { return e.Prompted(x, eot, Context{}) }
+
+// Prompted is Forward of texts that Compose made with a context: its deep prompts
+// are put in.
+func (e *Encoder) Prompted(x, eot *layers.Node, c Context) Output {
+	c.checkDeep(e.Layers, e.Width)
 	s := layers.ShapeOf(x)
 	if len(s) != 3 || s[1] > e.Context {
 		graph.Failf("text encoder: tokens %v, want [C, T, %d] with T of at most %d", s, e.Width, e.Context)
@@ -85,9 +90,9 @@ func (e *Encoder) Forward(x, eot *layers.Node) Output {
 	leave()
 	o := Output{Tokens: []*layers.Node{x}}
 	var mixed *layers.Node
-	for _, b := range e.Blocks {
+	for l, b := range e.Blocks {
 		mixed = layers.Attention(b.QKV(x), b.Heads, true)
-		x = b.Finish(x, mixed)
+		x = c.after(l, b.Finish(x, mixed))
 		o.Tokens = append(o.Tokens, x)
 	}
 	o.Last = e.Final.Forward(x)

@@ -39,7 +39,8 @@ func (e *Encoder) Classes(p Prompts, c Context, o Options) *layers.Node {
 	if n := common(texts); o.SharedPrefix && n > 0 {
 		f = e.shared(texts, c, n, rows, o.Trim)
 	} else {
-		f = e.Forward(e.compose(texts, c, rows)).Feature
+		x, eot := e.compose(texts, c, rows)
+		f = e.Prompted(x, eot, c).Feature
 	}
 	if images, _, _ := c.vectors(); c.Over == EachImage {
 		f = layers.Reshape(f, images, len(texts), e.Config.Embed)
@@ -63,6 +64,7 @@ func common(texts [][]source) int {
 // first n rows of one matrix; each text's own follow, without gaps if they are
 // trimmed, else up to rows.
 func (e *Encoder) shared(texts [][]source, c Context, n, rows int, trim bool) *layers.Node {
+	c.checkDeep(e.Layers, e.Width)
 	images, _, _ := c.vectors()
 	of, at := slices.Clone(texts[0][:n]), make([]int, n)
 	for i := range at {
@@ -88,8 +90,8 @@ func (e *Encoder) shared(texts [][]source, c Context, n, rows int, trim bool) *l
 	x = layers.Add(x, layers.Embedding(e.Positions, e.scope.Const(graph.Ints(at, len(at)))))
 	leave()
 	mix := func(b *layers.Block) *layers.Node { return layers.SharedAttention(b.QKV(x), b.Heads, n, lengths) }
-	for _, b := range e.Blocks[:e.Layers-1] {
-		x = b.Finish(x, mix(b))
+	for l, b := range e.Blocks[:e.Layers-1] {
+		x = c.after(l, b.Finish(x, mix(b)))
 	}
 	end := e.scope.Const(graph.Ints(slices.Repeat(ends, images), images, len(ends)))
 	read := func(x *layers.Node) *layers.Node {

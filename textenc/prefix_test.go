@@ -24,6 +24,9 @@ func classify(t *testing.T, s *graph.Scope, e *textenc.Encoder, p textenc.Prompt
 		if start != nil {
 			c.Vectors = s.Sub("prompt").Var("context", graph.Trainable, graph.Values(start.F32), start.Shape...)
 		}
+		for l := range c.Deep { // the caller says for how many blocks
+			c.Deep[l] = layers.Scale(c.Vectors, float64(l)-.5)
+		}
 		text := layers.L2Normalize(e.Classes(p, c, o), 0)
 		const batch = 6
 		images, labels := graph.NewTensor(graph.Float32, batch, e.Config.Embed), graph.NewTensor(graph.Int, batch)
@@ -85,6 +88,10 @@ func agree(t *testing.T, build func() (*graph.Scope, *textenc.Encoder), ids [][]
 		}
 	}
 	check(textenc.Context{}, nil)
+	deep := graph.NewTensor(graph.Float32, m, e.Width)
+	graph.Normal(2, .02)("start", deep.F32)
+	check(textenc.Context{Deep: make([]*layers.Node, 1)}, &deep)
+	check(textenc.Context{Deep: make([]*layers.Node, e.Layers-1)}, &deep)
 	for over, shape := range [][]int{{m}, {len(ids), m}, {6, m}} {
 		start := graph.NewTensor(graph.Float32, append(shape, e.Width)...)
 		graph.Normal(1, .02)("start", start.F32)

@@ -75,7 +75,7 @@ func New(s *graph.Scope, w layers.Weights, c Config) *Encoder {
 // Output holds the named intermediates of one pass.
 type Output struct {
 	// Tokens[l] [B, Rows(l)+1, W] is what block l reads; Tokens[L] is what the
-	// last block wrote.
+	// last block wrote. Prompts are left out, here and below.
 	Tokens []*layers.Node
 	// QKV[l] [B, Rows(l)+1, 3W] are block l's packed queries, keys and values.
 	QKV []*layers.Node
@@ -88,6 +88,8 @@ type Output struct {
 	// Feature [B, D] is the CLS token after ln_post and projection, not
 	// normalised.
 	Feature *layers.Node
+
+	qkv []*layers.Node // QKV with the prompts' rows, which follow the others
 }
 
 // Forward encodes images [B, 3, S, S], normalised by CLIP's mean and deviation.
@@ -97,18 +99,37 @@ func (e *Encoder) Forward(images *layers.Node) Output { return e.ForwardBy(image
 // ForwardBy is Forward of images [B, 3, S, S] with patches dropped by another
 // score.
 func (e *Encoder) ForwardBy(images *layers.Node, score Score) Output {
-	x := e.stem(images)
-	o := Output{Tokens: []*layers.Node{x}}
+	return e.Prompted(images, score)
+}
+
+// Prompted is ForwardBy with prompts, tokens [P, W] that follow those of the
+// image (Jia et al., arXiv 2203.12119): the first are there from the start, before
+// ln_pre and without a position, and prompts[l] take the place, before block l, of
+// what the block before made of its own. Without any the pass is ForwardBy's.
+func (e *Encoder) Prompted(images *layers.Node, score Score, prompts ...*layers.Node) Output {
+	e.checkPrompts(prompts)
+	var o Output
+	x := e.stem(images, prompts)
+	o.Tokens = []*layers.Node{e.image(x, 0)}
 	var mixed *layers.Node
 	for l, b := range e.Blocks {
+		if l > 0 && l < len(prompts) {
+			x = e.prompt(o.Tokens[l], prompts[l])
+		}
 		qkv := b.QKV(x)
 		mixed = layers.Attention(qkv, b.Heads, false)
 		x = b.Finish(x, mixed)
-		o.QKV = append(o.QKV, qkv)
+		o.qkv, o.QKV = append(o.qkv, qkv), append(o.QKV, e.image(qkv, l))
+		own := e.image(x, l)
 		if e.prunes() && l+1 == e.Prune.Block {
-			x = e.prune(&o, x, score(o, x))
+			all := x
+			own = e.prune(&o, own, score(o, own))
+			x = own
+			if n := layers.ShapeOf(all)[1]; n > e.Rows(l)+1 {
+				x = layers.Concat(1, own, layers.Slice(all, 1, e.Rows(l)+1, n))
+			}
 		}
-		o.Tokens = append(o.Tokens, x)
+		o.Tokens = append(o.Tokens, own)
 	}
 	// What follows the last attention is done for CLS alone: where only the feature
 	// is asked for, nothing computes the other rows.
@@ -120,7 +141,33 @@ func (e *Encoder) ForwardBy(images *layers.Node, score Score) Output {
 	return o
 }
 
-func (e *Encoder) stem(images *layers.Node) *layers.Node {
+// image is the rows of x that block l, counted from 0, reads beside prompts.
+func (e *Encoder) image(x *layers.Node, l int) *layers.Node {
+	if n := e.Rows(l) + 1; layers.ShapeOf(x)[1] > n {
+		return layers.Slice(x, 1, 0, n)
+	}
+	return x
+}
+
+// prompt puts prompts [P, W] after the tokens x [B, n, W] of each image.
+func (e *Encoder) prompt(x, prompts *layers.Node) *layers.Node {
+	b, p := layers.ShapeOf(x)[0], layers.ShapeOf(prompts)[0]
+	return layers.Concat(1, x, layers.Broadcast(layers.Reshape(prompts, 1, p, e.Width), b, p, e.Width))
+}
+
+func (e *Encoder) checkPrompts(prompts []*layers.Node) {
+	if len(prompts) > e.Layers {
+		graph.Failf("image encoder: prompts for %d blocks, it has %d", len(prompts), e.Layers)
+	}
+	for _, p := range prompts {
+		if s := layers.ShapeOf(p); len(s) != 2 || s[0] != layers.ShapeOf(prompts[0])[0] || s[1] != e.Width {
+			graph.Failf("image encoder: prompts %v, want [%d, %d]", s, layers.ShapeOf(prompts[0])[0], e.Width)
+		}
+	}
+}
+
+// stem makes the tokens that the first block reads, the first prompts among them.
+func (e *Encoder) stem(images *layers.Node, prompts []*layers.Node) *layers.Node {
 	defer e.scope.Enter()()
 	x := layers.PatchEmbed(images, e.conv) // [B, N, W]
 	b := layers.ShapeOf(x)[0]
@@ -129,6 +176,9 @@ func (e *Encoder) stem(images *layers.Node) *layers.Node {
 	}
 	class := layers.Broadcast(layers.Reshape(e.class, 1, 1, e.Width), b, 1, e.Width)
 	x = layers.Add(layers.Concat(1, class, x), e.pos) // [B, N+1, W]
+	if len(prompts) > 0 {
+		x = e.prompt(x, prompts[0]) // [B, N+1+P, W]
+	}
 	return e.pre.Forward(x)
 }
 
@@ -159,7 +209,12 @@ func (e *Encoder) PatchTokens(o Output) *layers.Node {
 }
 
 // ClassAttention is how block l's CLS token attends: [B, H, Rows(l)+1] over all
-// tokens, itself first; each row sums to 1.
+// tokens, itself first; each row sums to 1, with what prompts get, which is left
+// out.
 func (e *Encoder) ClassAttention(o Output, l int) *layers.Node {
-	return layers.FirstAttention(o.QKV[l], e.Heads)
+	a := layers.FirstAttention(o.qkv[l], e.Heads)
+	if n := e.Rows(l) + 1; layers.ShapeOf(a)[2] > n {
+		return layers.Slice(a, 2, 0, n)
+	}
+	return a
 }

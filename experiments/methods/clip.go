@@ -1,8 +1,15 @@
 package methods
 
+func init() {
+	Register(Row{Name: "clip", New: func(o Options) Method { return zeroShot{Options: o} }})
+}
+
 // zeroShot is CLIP with hand-written prompts (Radford et al., arXiv 2103.00020,
 // section 3.1). Nothing is learned.
-type zeroShot struct{ Options }
+type zeroShot struct {
+	frozenVision
+	Options
+}
 
 func (zeroShot) Text(c CLIP, cl Classes) *Node { return c.Scope.Const(cl.Text) }
 

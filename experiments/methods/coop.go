@@ -9,10 +9,17 @@ import (
 	"spotlighter/textenc"
 )
 
+func init() {
+	Register(Row{Name: "coop", Learns: true, New: func(o Options) Method { return coop{Options: o} }})
+}
+
 // coop learns the words around the class names, one context for all classes
 // (CoOp: Zhou et al., arXiv 2109.01134): M vectors that start at the embeddings
 // of the context words, trained by the cross-entropy of CLIP's logits.
-type coop struct{ Options }
+type coop struct {
+	frozenVision
+	Options
+}
 
 const contextName = "context"
 

@@ -5,16 +5,13 @@
 package methods
 
 import (
-	"fmt"
-	"sort"
-	"strings"
-
 	"spotlighter/graph"
 	"spotlighter/internal/clip"
 	"spotlighter/layers"
 	"spotlighter/optim"
 	"spotlighter/spotlight"
 	"spotlighter/textenc"
+	"spotlighter/vit"
 )
 
 // Node is a value of the graph.
@@ -27,8 +24,10 @@ type Options struct {
 	WeightDecay  float64
 	ScalarLR     float64 // rate of Spotlighter's scalars, as a multiple of the prompt's
 	Seed         uint64  // of what starts at random
+	Epochs       int     // that training takes
 	Spotlight    spotlight.Config
 	TextEncoder  textenc.Options
+	Settings     map[string]Settings // of sections, by key; one that is absent has its defaults
 }
 
 // CLIP is the frozen model in the graph of one program.
@@ -43,17 +42,34 @@ type Classes struct {
 	Names   []string
 	Prompts textenc.Prompts // hand-written: context words and name
 	Text    graph.Tensor    // their unit features [C, D]
+	// Encode runs the frozen text encoder on other texts: features [n, D], not
+	// normalised. It is called while a graph is built, never in one.
+	Encode func(texts []string) (graph.Tensor, error)
 }
 
 // Batch holds the nodes that a program is fed.
 type Batch struct {
+	// Features are of the frozen encoder, or of the method's own pass (Method.Image)
+	// where its row reads images.
 	Features spotlight.Features
-	Text     *Node // unit class texts [C, D]
-	Labels   *Node // Int [B]; nil at test time
+	Images   *Node // normalised [B, 3, S, S]; nil where the row does not read them
+	// Frozen is the unit feature of the frozen encoder [B, D], for rows that ask for
+	// it; nil at test time.
+	Frozen *Node
+	Text   *Node // unit class texts [C, D]; nil where the method's depend on the image
+	Labels *Node // Int [B]; nil at test time
+	Clock  Clock
 }
 
-// Outputs are what a method makes of a batch. Loss, Groups and Updates are nil
-// for a method that learns nothing, and at test time.
+// Clock tells a training step when it is. Its nodes are nil at test time.
+type Clock struct {
+	Epoch        *Node // Int [1], counted from 0
+	EpochOver    *Node // scalar, 1 in the last step of an epoch and 0 in the others
+	TrainingOver *Node // scalar, 1 in the very last step and 0 in the others
+}
+
+// Outputs are what a method makes of a batch. Loss, Groups, Updates and After are
+// nil for a method that learns nothing, and at test time.
 type Outputs struct {
 	Logits *Node // [B, C]
 	Index  *Node // kept tokens [B, K], Int, best first; nil where none are kept
@@ -66,6 +82,11 @@ type Outputs struct {
 	Loss    *Node // scalar
 	Groups  []optim.Group
 	Updates []graph.Update // beside the optimiser's
+	// After, where it is not nil, is given the optimiser's updates and returns those
+	// that take their place: to average what is learned over time, to keep it within
+	// bounds. Its own state it declares under s, the optimiser's scope; that is saved
+	// for a training that goes on, and no part of what was learned.
+	After func(s *graph.Scope, us []graph.Update) []graph.Update
 }
 
 // The intermediates of Spotlighter, of each image or of each of its candidates.
@@ -81,51 +102,20 @@ const (
 // Method is one row of the table.
 type Method interface {
 	// Text declares the learned prompt, if there is one, and returns the unit
-	// texts of the classes [C, D].
+	// texts of the classes [C, D]: nil where they depend on the image.
 	Text(c CLIP, cl Classes) *Node
+	// Image is the method's own pass of the image encoder over images [B, 3, S, S],
+	// with what it declares for it. Rows that do not read images have the frozen one.
+	Image(c CLIP, cl Classes, images *Node) vit.Output
 	// Build classifies a batch.
 	Build(c CLIP, cl Classes, b Batch) Outputs
 }
 
-// New returns the method of that name: a prompt, and what is plugged into it
-// after a plus sign.
-func New(name string, o Options) (Method, error) {
-	prompts := map[string]Method{"clip": zeroShot{o}, "coop": coop{o}}
-	base, plug, plugged := strings.Cut(name, "+")
-	m := prompts[base]
-	if m == nil || plugged && plug != "spotlighter" {
-		return nil, fmt.Errorf("method %q: want one of %s, or one of them with +spotlighter", name, strings.Join(sortedKeys(prompts), ", "))
-	}
-	switch {
-	case !plugged:
-		return m, nil
-	case o.Spotlight.Variant != spotlight.Release:
-		return spotlighter{m, o, base == "clip"}, nil
-	case !Learns(name):
-		return nil, fmt.Errorf("method %q: spotlight.variant %s has nothing to do without training, want paper", name, spotlight.Release)
-	}
-	return published{m, o}, nil
-}
+// frozenVision is embedded by methods that leave the image encoder as it is.
+type frozenVision struct{}
 
-// Learns says whether the method of that name is trained.
-func Learns(name string) bool { return name != "clip" && name != "clip+spotlighter" }
-
-// KeepsTokens says whether the method of that name reads image tokens at test
-// time.
-func KeepsTokens(name string, cfg spotlight.Config) bool {
-	return Plugged(name) && cfg.Variant != spotlight.Release
-}
-
-// Plugged says whether the method of that name has Spotlighter plugged in.
-func Plugged(name string) bool { return strings.HasSuffix(name, "+spotlighter") }
-
-func sortedKeys(m map[string]Method) []string {
-	var keys []string
-	for k := range m {
-		keys = append(keys, k)
-	}
-	sort.Strings(keys)
-	return keys
+func (frozenVision) Image(c CLIP, _ Classes, images *Node) vit.Output {
+	return c.Vision.Forward(images)
 }
 
 // unit divides rows by their length, as CLIP does.

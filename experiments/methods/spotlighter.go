@@ -1,12 +1,38 @@
 package methods
 
 import (
+	"fmt"
 	"slices"
 
 	"spotlighter/graph"
 	"spotlighter/optim"
 	"spotlighter/spotlight"
 )
+
+// spotlighterName is what the method is plugged in by.
+const spotlighterName = "spotlighter"
+
+func init() {
+	RegisterPlug(Plug{
+		Name: spotlighterName,
+		Over: func(r Row) bool { return r.Name == "clip" || r.Name == "coop" },
+		New: func(base Method, r Row, o Options) (Method, error) {
+			switch {
+			case o.Spotlight.Variant != spotlight.Release:
+				return spotlighter{base, o, !r.Learns}, nil
+			case !r.Learns:
+				return nil, fmt.Errorf("method %q: spotlight.variant %s has nothing to do without training, want paper", r.Name+"+"+spotlighterName, spotlight.Release)
+			}
+			return published{base, o}, nil
+		},
+	})
+}
+
+// KeepsTokens says whether the method of that name reads image tokens at test
+// time.
+func KeepsTokens(name string, cfg spotlight.Config) bool {
+	return Plugged(name) && cfg.Variant != spotlight.Release
+}
 
 // spotlighter plugs the method into a prompt: the prompt's texts, the method's
 // reading of the image (arXiv 2509.00905). Over hand-written prompts nothing is

@@ -118,6 +118,24 @@ func (x *TextEncoder) Encode(ctx context.Context, texts []string) (graph.Tensor,
 	return p.Output("text"), nil
 }
 
+// EncodeTexts encodes texts with the frozen model: features [n, D], not normalised.
+func EncodeTexts(ctx context.Context, m *Model, pool *cpu.Pool, texts []string) (graph.Tensor, error) {
+	const batch = 32
+	enc := NewTextEncoder(m, pool, batch)
+	out := graph.NewTensor(graph.Float32, len(texts), m.Text.Embed)
+	for at := 0; at < len(texts); at += batch {
+		part := texts[at:min(at+batch, len(texts))]
+		features, err := enc.Encode(ctx, part)
+		if err != nil {
+			return graph.Tensor{}, err
+		}
+		for i := range part {
+			copy(out.Row(at+i), features.Row(i))
+		}
+	}
+	return out, nil
+}
+
 func (x *TextEncoder) program(length int) (*graph.Program, error) {
 	if p := x.compiled[length]; p != nil {
 		return p, nil
