@@ -77,8 +77,8 @@ func (e *Encoder) Embed(ids *layers.Node) *layers.Node {
 // nothing.
 func (e *Encoder) Forward(x, eot *layers.Node) Output { return e.Prompted(x, eot, Context{}) }
 
-// Prompted is Forward of texts that Compose made with a context: its deep prompts
-// are put in.
+// Prompted is Forward of texts x [C, T, W] that Compose made with a context, and eot:
+// its deep prompts are put in.
 func (e *Encoder) Prompted(x, eot *layers.Node, c Context) Output {
 	c.checkDeep(e.Layers, e.Width)
 	s := layers.ShapeOf(x)
