@@ -19,7 +19,8 @@ func NewDense(s *graph.Scope, seed uint64, in, out int) Dense {
 // Forward maps x [..., in] to [..., out].
 func (d Dense) Forward(x *Node) *Node { return Linear(x, d.Weight, d.Bias) }
 
-// FanIn declares a trainable variable that starts uniform within 1/sqrt(fanIn).
+// FanIn declares a trainable variable of that shape that starts uniform within
+// 1/sqrt(fanIn).
 func FanIn(s *graph.Scope, name string, seed uint64, fanIn int, shape ...int) *Node {
 	bound := 1 / math.Sqrt(float64(fanIn))
 	return s.Var(name, graph.Trainable, graph.Uniform(seed, -bound, bound), shape...)
