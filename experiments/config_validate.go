@@ -15,7 +15,9 @@ import (
 )
 
 // datasetNames are the named data sets, as a user is told them.
-var datasetNames = append([]string{"clutter", "dusk", "fog", "tuning-1"}, datasets.Names()...)
+func datasetNames() []string {
+	return append([]string{"clutter", "dusk", "fog", "tuning-1"}, datasets.Names()...)
+}
 
 var tuningTask = regexp.MustCompile(`^tuning-[1-9][0-9]*$`)
 
@@ -80,16 +82,16 @@ func (c Config) validateDataset(key, name string) error {
 			holds = "the class folders"
 		}
 		return check(c.Data.Root != "", "data.root: found nothing, want the folder that holds %s (dataset %s)", holds, name)
-	case slices.Contains(datasetNames, name), tuningTask.MatchString(name), isTaskFile(name):
+	case slices.Contains(datasetNames(), name), tuningTask.MatchString(name), isTaskFile(name):
 		return nil
 	case strings.Contains(name, ","):
 		return fmt.Errorf("%s: %q is no data set; a list is written [%s]", key, name, printable(strings.ReplaceAll(name, ",", ", ")))
 	}
 	hint := ""
-	if near := nearest(name, datasetNames); near != "" {
+	if near := nearest(name, datasetNames()); near != "" {
 		hint = ", did you mean " + near + "?"
 	}
-	return fmt.Errorf("%s: %q is none of %s, nor the path of a task (.yaml)%s", key, name, strings.Join(datasetNames, ", "), hint)
+	return fmt.Errorf("%s: %q is none of %s, nor the path of a task (.yaml)%s", key, name, strings.Join(datasetNames(), ", "), hint)
 }
 
 // isTaskFile tells the path of a task of the world from the name of a data set.

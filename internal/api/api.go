@@ -12,10 +12,42 @@ import (
 	"go/parser"
 	"go/printer"
 	"go/token"
+	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"spotlighter/internal/atomicfile"
 )
+
+// Packages are those that a reader of the documentation builds on, by their
+// folders below the module's root.
+var Packages = []string{"graph", "graph/optest", "layers", "vit", "vit/preprocess", "textenc", "spotlight", "optim", "experiments", "experiments/methods"}
+
+// File is the name of a listing in its package's folder.
+const File = "api.txt"
+
+// Update writes the listings that are out of date below the module's root, and
+// returns their paths, relative to it.
+func Update(root string) (written []string, err error) {
+	for _, name := range Packages {
+		p, err := Read(filepath.Join(root, filepath.FromSlash(name)), "spotlighter/"+name)
+		if err != nil {
+			return written, err
+		}
+		file := filepath.Join(root, filepath.FromSlash(name), File)
+		old, err := os.ReadFile(file)
+		if err == nil && string(old) == p.Listing {
+			continue
+		}
+		if err := atomicfile.WriteBytes(file, []byte(p.Listing)); err != nil {
+			return written, err
+		}
+		written = append(written, path.Join(name, File))
+	}
+	return written, nil
+}
 
 // Package is the exported face of one package.
 type Package struct {
