@@ -64,6 +64,15 @@ func (l *Lab) RunCell(ctx context.Context, c Config, say Progress) (res runfmt.R
 		return res, run.Dir, true, err
 	}
 	l.log.SetOutput(run.log)
+	if l.device != nil {
+		if err := run.LogDevice(l.device.Name()); err != nil {
+			return res, run.Dir, false, err
+		}
+	}
+	if l.say != "" {
+		l.log.Warn(l.say)
+		l.say = ""
+	}
 	start := time.Now()
 	l.log.WithFields(logrus.Fields{"state": run.State().String(), "session": run.session, "pid": os.Getpid()}).Info("begin")
 	res, err = l.work(ctx, c, run, say)
@@ -191,6 +200,9 @@ func (l *Lab) fit(ctx context.Context, c Config, run *Run, m methods.Method, say
 				return nil, serr
 			}
 		}
+		return nil, err
+	}
+	if err := t.store.Sync(); err != nil {
 		return nil, err
 	}
 	res.TrainableTensors = len(t.vars)

@@ -14,6 +14,9 @@ const positionKey = "position"
 // save writes the training state: every variable that the run owns, and where
 // it stands. Floats are kept exactly.
 func (t *trainer) save(path string, at position) error {
+	if err := t.store.Sync(); err != nil {
+		return fmt.Errorf("checkpoint %s: %w", path, err)
+	}
 	values := map[string]weights.Tensor{}
 	for _, v := range t.store.Variables() {
 		values[v.Name] = weights.Tensor{Shape: v.Value.Shape, Data: v.Value.F32}

@@ -10,6 +10,8 @@ import (
 
 	"github.com/goccy/go-yaml"
 
+	"spotlighter/graph/cuda"
+	"spotlighter/internal/device"
 	"spotlighter/spotlight"
 	"spotlighter/textenc"
 )
@@ -44,6 +46,10 @@ type Config struct {
 
 	Out     string `yaml:"out"`     // folder of the run folders
 	Threads int    `yaml:"threads"` // 0: all cores
+	// Device is what computes: "cpu", "cuda" (the first card), "cuda:N", or "auto", a
+	// card if there is one.
+	Device string `yaml:"device" json:",omitempty"`
+	Cuda   Cuda   `yaml:"cuda" json:",omitzero"`
 	// Cache is where the frozen encoder's features stay between epochs: "memory",
 	// "disk" (for other runs too), "off" (they are computed anew each time), or
 	// "auto", memory if they fit.
@@ -72,6 +78,13 @@ type Clip struct {
 	// that CLIP published for it, their features averaged). The last two are there
 	// for the eleven data sets of the literature and the shifts of ImageNet.
 	Templates string `yaml:"templates" json:",omitempty"`
+}
+
+// Cuda is how a card computes.
+type Cuda struct {
+	// Math is how products are computed: "fp32", as on the CPU but for rounding, or
+	// with operands rounded to "tf32" or "bf16", for speed.
+	Math string `yaml:"math"`
 }
 
 // Data says where the images are and how many are used.
@@ -118,7 +131,8 @@ func Default() Config {
 		Text:      textenc.Fast(),
 		Sections:  defaultSections(),
 		Out:       "runs",
-		Cache:     "auto", CacheLimit: 50,
+		Device:    device.CPU, Cuda: Cuda{cuda.FP32},
+		Cache: "auto", CacheLimit: 50,
 	}
 }
 
@@ -156,10 +170,17 @@ func (c Config) Cells() []Config {
 }
 
 // Hash is the SHA-256, in hexadecimal, of everything that can change a number:
-// all settings but out, threads and where features are kept.
+// all settings but out, threads, where features are kept and the device. A card
+// differs from the CPU, and from other cards, as processors do from each other:
+// in the rounding of sums. Products of rounded operands are another matter, and
+// cuda.math counts where a card may compute them.
 func (c Config) Hash() string {
 	c.CacheFP16 = c.CacheFP16 && c.Cache == "disk"
 	c.Out, c.Threads, c.Cache, c.CacheFolder, c.CacheLimit = "", 0, "", "", 0
+	if c.Device == device.CPU || c.Cuda.Math == cuda.FP32 {
+		c.Cuda = Cuda{}
+	}
+	c.Device = ""
 	if len(c.Spotlight.Blocks) == 0 {
 		c.Spotlight.Blocks = nil // an empty list and an absent one mean the same
 	}

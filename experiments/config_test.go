@@ -70,7 +70,7 @@ func TestConfigMistakes(t *testing.T) {
 		{"shots: 4\n\ttrain: 3\n", `x.yaml:2: not YAML: found character '\t' that cannot start any token`},
 		{"method: [clip\nshots: 3\n", `x.yaml:2: not YAML: ',' or ']' must be specified`},
 		{"shots: 4\n---\nshots: 8\n", `x.yaml:3: a second document, want one`},
-		{"- clip\n", `x.yaml:1: found a list of 1, want a mapping with the keys protocol, method, dataset, seed, targets, clip, data, shots, train, spotlight, prune, text, ` + strings.Join(append(methods.Sections(), "out"), ", ") + `, threads, cache, cache_dir, cache_limit, cache_fp16`},
+		{"- clip\n", `x.yaml:1: found a list of 1, want a mapping with the keys protocol, method, dataset, seed, targets, clip, data, shots, train, spotlight, prune, text, ` + strings.Join(append(methods.Sections(), "out"), ", ") + `, threads, device, cuda, cache, cache_dir, cache_limit, cache_fp16`},
 		{"shots: &n 4\n", `x.yaml:1: shots: found a YAML anchor, want a whole number`},
 		{"shots: 99999999999999999999\n", `x.yaml:1: shots: found the text "99999999999999999999", want a whole number`},
 		{"data: {classes: 1}\n", `x.yaml:1: data.classes: found 1, want at least 2 (one base class, one novel) or 0 (all)`},
@@ -175,7 +175,7 @@ func TestHash(t *testing.T) {
 	grid := Default()
 	grid.Method = methods.Names() // sections and clip.templates are of methods
 	start := grid.Hash()
-	ignored := map[string]bool{"out": true, "threads": true, "cache": true, "cache_dir": true, "cache_limit": true, "cache_fp16": true, "prune.keep": true, "prune.by": true} // pruning is off
+	ignored := map[string]bool{"out": true, "threads": true, "device": true, "cuda.math": true, "cache": true, "cache_dir": true, "cache_limit": true, "cache_fp16": true, "prune.keep": true, "prune.by": true} // pruning is off
 	var walk func(v reflect.Value, key string, c *Config)
 	walk = func(v reflect.Value, key string, c *Config) {
 		old := reflect.New(v.Type()).Elem()

@@ -11,6 +11,7 @@ import (
 
 	"spotlighter/experiments/methods"
 	"spotlighter/internal/datasets"
+	"spotlighter/internal/device"
 	"spotlighter/spotlight"
 )
 
@@ -44,6 +45,8 @@ func (c Config) Validate() error {
 		c.Train.validate(),
 		check(c.Out != "", "out: found nothing, want the folder of the run folders"),
 		atLeast("threads", c.Threads, 0),
+		validateDevice(c.Device),
+		oneOf("cuda.math", c.Cuda.Math, device.Math),
 		oneOf("cache", c.Cache, []string{"auto", "memory", "disk", "off"}),
 		check(c.CacheLimit > 0, "cache_limit: found %g, want above 0 (GiB)", c.CacheLimit),
 		c.Spotlight.Validate(),
@@ -52,6 +55,13 @@ func (c Config) Validate() error {
 		check(c.Spotlight.Variant != spotlight.Release || !slices.Contains(c.Method, "clip+spotlighter"),
 			"method: clip+spotlighter learns nothing, spotlight.variant %s works by learning alone", spotlight.Release),
 	)
+}
+
+func validateDevice(name string) error {
+	if err := device.Check(name); err != nil {
+		return fmt.Errorf("device: %w", err)
+	}
+	return nil
 }
 
 func (t Train) validate() error {

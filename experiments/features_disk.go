@@ -35,6 +35,9 @@ func (l *Lab) openCache(c Config, e *encoder, names []string) (*cache.Store, err
 		return nil, err
 	}
 	path, _ := cpu.Path() // another way to sum has other last digits
+	if l.device != nil {
+		path = "cuda " + c.Cuda.Math
+	}
 	key := fmt.Sprintf("version %d, weights %s, features %s of %s, transform %+v, kernels %s",
 		featureVersion, l.model.Hash, strings.Join(e.names, "+"), c.featureKey(), l.model.Transform, path)
 	if c.Prune.Block > 0 && c.Prune.By != spotlight.PruneByAttention {

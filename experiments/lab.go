@@ -13,6 +13,7 @@ import (
 	"spotlighter/graph/cpu"
 	"spotlighter/internal/cache"
 	"spotlighter/internal/clip"
+	"spotlighter/internal/device"
 	"spotlighter/internal/tiny"
 	"spotlighter/spotlight"
 	"spotlighter/vit/preprocess"
@@ -26,6 +27,8 @@ type Lab struct {
 	*held                          // the data set at hand
 	kept   map[string]*held        // by key, those of the cell's source and targets
 	stores map[string]*cache.Store // features on the disk, that runs have asked for
+	device graph.Device            // nil: the CPU
+	say    string                  // a note for the first run
 
 	train    []*features // a view each
 	trainKey string
@@ -129,6 +132,10 @@ func openLab(c Config) (*Lab, error) {
 	if err != nil {
 		return nil, err
 	}
+	if l.device, l.say, err = device.Open(c.Device, c.Cuda.Math); err != nil {
+		return nil, err
+	}
+	l.model = l.model.On(l.device)
 	if c.Clip.Truncate {
 		l.model = l.model.Truncating()
 	}

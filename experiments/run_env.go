@@ -41,7 +41,7 @@ type Session struct {
 	Go         string    `json:"go"`
 	Platform   string    `json:"platform"`
 	CPU        string    `json:"cpu"`
-	GPU        string    `json:"gpu"` // "none": this program computes on CPUs
+	GPU        string    `json:"gpu"` // "none" where the CPU computed
 	Threads    int       `json:"threads"`
 	Host       string    `json:"host"`
 	Command    []string  `json:"command"`
@@ -143,6 +143,16 @@ func (r *Run) logEnv(weights string) error {
 	session.Threads = cmp.Or(r.Config.Threads, runtime.GOMAXPROCS(0))
 	env.Sessions = append(env.Sessions, session)
 	r.session = len(env.Sessions)
+	return r.writeEnv(env)
+}
+
+// LogDevice adds the device of this process to env.json.
+func (r *Run) LogDevice(name string) error {
+	env, err := r.readEnv()
+	if err != nil {
+		return err
+	}
+	env.Sessions[r.session-1].GPU = name
 	return r.writeEnv(env)
 }
 

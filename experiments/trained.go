@@ -16,6 +16,7 @@ import (
 	"spotlighter/experiments/runfmt"
 	"spotlighter/graph"
 	"spotlighter/graph/cpu"
+	"spotlighter/internal/device"
 	"spotlighter/internal/weights"
 	"spotlighter/spotlight"
 	"spotlighter/vit"
@@ -42,8 +43,13 @@ type Use struct {
 	Classes []string // to tell apart; nil: those of the run
 	Batch   int
 	Threads int
-	Views   bool // the method's intermediates are wanted too
+	// Device is what computes, as Config.Device has it; "" is the CPU.
+	Device string
+	Views  bool // the method's intermediates are wanted too
 }
+
+// Note is what a user should be told of the device; "" is nothing.
+func (t *Trained) Note() string { return t.lab.say }
 
 // OpenTrained opens the run folder dir. It fails with one line if the run is not
 // finished, was made with another CLIP, or its checkpoint does not fit.
@@ -82,7 +88,7 @@ func (t *Trained) open(ctx context.Context, dir string, u Use) error {
 	if u.Classes != nil {
 		t.Classes = u.Classes
 	}
-	c.Threads = u.Threads
+	c.Threads, c.Device = u.Threads, cmp.Or(u.Device, device.CPU)
 	if t.lab, err = openLab(c); err != nil {
 		return err
 	}

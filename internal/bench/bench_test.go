@@ -22,7 +22,7 @@ func TestMachine(t *testing.T) {
 }
 
 func TestStep(t *testing.T) {
-	r, err := Step(t.Context(), cpu.NewPool(2), Task{Method: "coop", Classes: 3, Batch: 2, Text: textenc.Options{Trim: true}}, Effort{Repeat: 1})
+	r, err := Step(t.Context(), On{Pool: cpu.NewPool(2)}, Task{Method: "coop", Classes: 3, Batch: 2, Text: textenc.Options{Trim: true}}, Effort{Repeat: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,17 +38,17 @@ func TestStep(t *testing.T) {
 }
 
 func TestOps(t *testing.T) {
-	rs, err := Ops(t.Context(), cpu.NewPool(2), "add", Effort{Repeat: 1})
+	rs, err := Ops(t.Context(), On{Pool: cpu.NewPool(2)}, "add", Effort{Repeat: 1})
 	if err != nil || len(rs) != 1 || rs[0].GBs <= 0 || rs[0].GFLOPs != 0 {
 		t.Errorf("%+v, %v", rs, err)
 	}
 }
 
 func TestRefusals(t *testing.T) {
-	if _, err := Image(t.Context(), cpu.NewPool(1), "B/8", 1, Effort{}); err == nil || !strings.Contains(err.Error(), `"B/8": want one of B/16, B/32, L/14`) {
+	if _, err := Image(t.Context(), On{Pool: cpu.NewPool(1)}, "B/8", 1, Effort{}); err == nil || !strings.Contains(err.Error(), `"B/8": want one of B/16, B/32, L/14`) {
 		t.Error(err)
 	}
-	if _, err := Step(t.Context(), cpu.NewPool(1), Task{Method: "coop", Classes: 1001, Batch: 1}, Effort{}); err == nil || !strings.Contains(err.Error(), "want 2 to 1000") {
+	if _, err := Step(t.Context(), On{Pool: cpu.NewPool(1)}, Task{Method: "coop", Classes: 1001, Batch: 1}, Effort{}); err == nil || !strings.Contains(err.Error(), "want 2 to 1000") {
 		t.Error(err)
 	}
 }

@@ -53,13 +53,13 @@ type ImageResult struct {
 }
 
 // Image measures the frozen image encoder of a model with random weights.
-func Image(ctx context.Context, pool *cpu.Pool, model string, batch int, e Effort) (ImageResult, error) {
+func Image(ctx context.Context, on On, model string, batch int, e Effort) (ImageResult, error) {
 	r := ImageResult{Model: model, Batch: batch}
 	m, err := random(model, true, false)
 	if err != nil {
 		return r, err
 	}
-	s, enc, err := m.Scope()
+	s, enc, err := m.On(on.Device).Scope()
 	if err != nil {
 		return r, err
 	}
@@ -70,7 +70,7 @@ func Image(ctx context.Context, pool *cpu.Pool, model string, batch int, e Effor
 	}); err != nil {
 		return r, err
 	}
-	p, err := s.Compile(pool, map[string]*graph.Node{"image": out})
+	p, err := s.Compile(on.Pool, map[string]*graph.Node{"image": out})
 	if err != nil {
 		return r, err
 	}
@@ -80,7 +80,7 @@ func Image(ctx context.Context, pool *cpu.Pool, model string, batch int, e Effor
 	}
 	path, _ := cpu.Path()
 	r.Images, r.GFLOPs, r.Peak = float64(batch)/r.Median, float64(p.FLOPs())/r.Median/1e9, Peak()
-	if l := max(limit(pool, path), limit(pool, path), limit(pool, path)); l > 0 {
+	if l := max(limit(on.Pool, path), limit(on.Pool, path), limit(on.Pool, path)); l > 0 {
 		r.Share = r.GFLOPs / l
 	}
 	return r, nil

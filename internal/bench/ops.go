@@ -76,19 +76,21 @@ func weight(s *graph.Scope, name string, shape ...int) *graph.Node {
 }
 
 // Ops measures the hot operations whose names begin so.
-func Ops(ctx context.Context, pool *cpu.Pool, begin string, e Effort) ([]OpResult, error) {
+func Ops(ctx context.Context, on On, begin string, e Effort) ([]OpResult, error) {
 	path, _ := cpu.Path()
 	var all []OpResult
 	for _, op := range hot {
 		if !strings.HasPrefix(op.name, begin) {
 			continue
 		}
-		s := graph.New(graph.NewStore(nil), graph.Float32)
+		store := graph.NewStore(nil)
+		store.On(on.Device)
+		s := graph.New(store, graph.Float32)
 		var out *graph.Node
 		if err := graph.Try(func() { out = op.build(s) }); err != nil {
 			return nil, err
 		}
-		p, err := s.Compile(pool, map[string]*graph.Node{"out": out})
+		p, err := s.Compile(on.Pool, map[string]*graph.Node{"out": out})
 		if err != nil {
 			return nil, err
 		}
@@ -112,7 +114,7 @@ func Ops(ctx context.Context, pool *cpu.Pool, begin string, e Effort) ([]OpResul
 			if err != nil {
 				return nil, err
 			}
-			r.All, most = append(r.All, t.All...), max(most, limit(pool, path))
+			r.All, most = append(r.All, t.All...), max(most, limit(on.Pool, path))
 		}
 		r.sum()
 		if n := p.FLOPs(); n > 0 {

@@ -8,7 +8,6 @@ import (
 	"spotlighter/experiments"
 	"spotlighter/experiments/methods"
 	"spotlighter/graph"
-	"spotlighter/graph/cpu"
 	"spotlighter/internal/clip"
 	"spotlighter/internal/prompts"
 	"spotlighter/internal/tiny"
@@ -49,7 +48,7 @@ type built struct {
 	classes methods.Classes
 }
 
-func (t Task) build(ctx context.Context, pool *cpu.Pool, vision bool) (*built, error) {
+func (t Task) build(ctx context.Context, on On, vision bool) (*built, error) {
 	c := experiments.Default()
 	if t.Candidates > 0 {
 		c.Spotlight.Candidates = t.Candidates
@@ -71,6 +70,7 @@ func (t Task) build(ctx context.Context, pool *cpu.Pool, vision bool) (*built, e
 	if b.model, err = random("B/16", vision || methods.Plugged(t.Method), true); err != nil {
 		return nil, err
 	}
+	b.model = b.model.On(on.Device)
 	cl := methods.Classes{Names: words.Classes[:t.Classes]}
 	if cl.Prompts, err = b.model.Prompts(c.Train.Context, cl.Names); err != nil {
 		return nil, err
@@ -85,9 +85,9 @@ func (t Task) build(ctx context.Context, pool *cpu.Pool, vision bool) (*built, e
 }
 
 // Step measures one step of training.
-func Step(ctx context.Context, pool *cpu.Pool, t Task, e Effort) (TaskResult, error) {
+func Step(ctx context.Context, on On, t Task, e Effort) (TaskResult, error) {
 	r := TaskResult{Task: t}
-	b, err := t.build(ctx, pool, false)
+	b, err := t.build(ctx, on, false)
 	if err != nil {
 		return r, err
 	}
@@ -112,7 +112,7 @@ func Step(ctx context.Context, pool *cpu.Pool, t Task, e Effort) (TaskResult, er
 	if err != nil {
 		return r, err
 	}
-	p, err := s.Compile(pool, map[string]*graph.Node{"loss": out.Loss}, append(updates, out.Updates...)...)
+	p, err := s.Compile(on.Pool, map[string]*graph.Node{"loss": out.Loss}, append(updates, out.Updates...)...)
 	if err != nil {
 		return r, err
 	}
@@ -131,21 +131,21 @@ func Step(ctx context.Context, pool *cpu.Pool, t Task, e Effort) (TaskResult, er
 
 // Evaluate measures the evaluation of so many images, pixels given: the texts,
 // once, and then, batch by batch, the image encoder and the method.
-func Evaluate(ctx context.Context, pool *cpu.Pool, t Task, images int, e Effort) (TaskResult, error) {
+func Evaluate(ctx context.Context, on On, t Task, images int, e Effort) (TaskResult, error) {
 	r := TaskResult{Task: t, Images: images}
-	b, err := t.build(ctx, pool, true)
+	b, err := t.build(ctx, on, true)
 	if err != nil {
 		return r, err
 	}
 	start := time.Now()
-	text, err := program(b, pool, func(mc methods.CLIP) map[string]*graph.Node {
+	text, err := program(b, on, func(mc methods.CLIP) map[string]*graph.Node {
 		return map[string]*graph.Node{"text": b.method.Text(mc, b.classes)}
 	})
 	if err != nil {
 		return r, err
 	}
 	side := b.model.Vision.ImageSize
-	encode, err := program(b, pool, func(mc methods.CLIP) map[string]*graph.Node {
+	encode, err := program(b, on, func(mc methods.CLIP) map[string]*graph.Node {
 		pass := mc.Vision.Forward(mc.Scope.Input("pixels", graph.Float32, t.Batch, 3, side, side))
 		all := spotlight.Encode(b.options.Spotlight, mc.Vision, pass).Named()
 		if !methods.KeepsTokens(t.Method, b.options.Spotlight) {
@@ -156,7 +156,7 @@ func Evaluate(ctx context.Context, pool *cpu.Pool, t Task, images int, e Effort)
 	if err != nil {
 		return r, err
 	}
-	classify, err := program(b, pool, func(mc methods.CLIP) map[string]*graph.Node {
+	classify, err := program(b, on, func(mc methods.CLIP) map[string]*graph.Node {
 		batch := methods.Batch{
 			Features: spotlight.Inputs(b.options.Spotlight, mc.Scope, b.model.Vision, t.Batch),
 			Text:     mc.Scope.Input("text", graph.Float32, t.Classes, b.model.Vision.Embed),
@@ -195,7 +195,7 @@ func Evaluate(ctx context.Context, pool *cpu.Pool, t Task, images int, e Effort)
 }
 
 // program compiles one part of an evaluation in a graph of its own.
-func program(b *built, pool *cpu.Pool, build func(methods.CLIP) map[string]*graph.Node) (*graph.Program, error) {
+func program(b *built, on On, build func(methods.CLIP) map[string]*graph.Node) (*graph.Program, error) {
 	s, enc, err := b.model.Scope()
 	if err != nil {
 		return nil, err
@@ -204,17 +204,17 @@ func program(b *built, pool *cpu.Pool, build func(methods.CLIP) map[string]*grap
 	if err := graph.Try(func() { out = build(methods.CLIP{Model: b.model, Scope: s, Encoders: enc}) }); err != nil {
 		return nil, err
 	}
-	return s.Compile(pool, out)
+	return s.Compile(on.Pool, out)
 }
 
 // Pretrain measures a step of training the small CLIP, every weight of it, the
 // rendering of its pictures included.
-func Pretrain(ctx context.Context, pool *cpu.Pool, batch int, e Effort) (TaskResult, error) {
+func Pretrain(ctx context.Context, on On, batch int, e Effort) (TaskResult, error) {
 	r := TaskResult{Task: Task{Method: "pretrain", Batch: batch}}
 	cfg := tiny.Recipe()
 	cfg.Batch = batch
 	start := time.Now()
-	p, err := tiny.NewPretrainer(cfg, pool)
+	p, err := tiny.NewPretrainer(cfg, on.Pool, on.Device)
 	if err != nil {
 		return r, err
 	}

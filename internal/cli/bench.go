@@ -25,6 +25,7 @@ type benchFlags struct {
 	classes, batch, images int
 	candidates             int
 	trim, shared           bool
+	device, math           string
 }
 
 func (f *benchFlags) effort() bench.Effort {
@@ -59,12 +60,19 @@ Each measurement has a process of its own, which is a command below.`,
 	flags.Float64Var(&f.seconds, "seconds", .5, "repeat for at least so long")
 	c.Flags().StringSliceVar(&paths, "paths", cpu.Paths(), "kernels to measure, the first one in full")
 
-	leaf := func(use, short string, run func(ctx context.Context, pool *cpu.Pool) (any, error)) *cobra.Command {
+	deviceFlag(flags, &f.device)
+	mathFlag(flags, &f.math)
+
+	leaf := func(use, short string, run func(ctx context.Context, on bench.On) (any, error)) *cobra.Command {
 		l := &cobra.Command{Use: use, Short: short, Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := wantAtLeast("--threads", f.threads, 0); err != nil {
 				return err
 			}
-			r, err := run(cmd.Context(), cpu.NewPool(f.threads))
+			d, err := openDevice(f.device, f.math)
+			if err != nil {
+				return err
+			}
+			r, err := run(cmd.Context(), bench.On{Pool: cpu.NewPool(f.threads), Device: d})
 			if err != nil {
 				return err
 			}
@@ -73,26 +81,26 @@ Each measurement has a process of its own, which is a command below.`,
 		c.AddCommand(l)
 		return l
 	}
-	leaf("machine", "The machine and the limit of its arithmetic", func(_ context.Context, pool *cpu.Pool) (any, error) {
-		return bench.Describe(pool), nil
+	leaf("machine", "The machine and the limit of its arithmetic", func(_ context.Context, on bench.On) (any, error) {
+		return bench.Describe(on.Pool), nil
 	})
-	ops := leaf("ops", "The hot operations", func(ctx context.Context, pool *cpu.Pool) (any, error) {
-		return bench.Ops(ctx, pool, f.begin, f.effort())
+	ops := leaf("ops", "The hot operations", func(ctx context.Context, on bench.On) (any, error) {
+		return bench.Ops(ctx, on, f.begin, f.effort())
 	})
 	ops.Flags().StringVar(&f.begin, "begin", "", "only those whose names begin so")
-	image := leaf("image", "The image encoder", func(ctx context.Context, pool *cpu.Pool) (any, error) {
-		return bench.Image(ctx, pool, f.model, f.batch, f.effort())
+	image := leaf("image", "The image encoder", func(ctx context.Context, on bench.On) (any, error) {
+		return bench.Image(ctx, on, f.model, f.batch, f.effort())
 	})
 	image.Flags().StringVar(&f.model, "model", "B/16", "B/32, B/16 or L/14")
-	step := leaf("step", "A step of training", func(ctx context.Context, pool *cpu.Pool) (any, error) {
-		return bench.Step(ctx, pool, f.task(), f.effort())
+	step := leaf("step", "A step of training", func(ctx context.Context, on bench.On) (any, error) {
+		return bench.Step(ctx, on, f.task(), f.effort())
 	})
-	evaluate := leaf("evaluate", "An evaluation from pixels on", func(ctx context.Context, pool *cpu.Pool) (any, error) {
-		return bench.Evaluate(ctx, pool, f.task(), f.images, f.effort())
+	evaluate := leaf("evaluate", "An evaluation from pixels on", func(ctx context.Context, on bench.On) (any, error) {
+		return bench.Evaluate(ctx, on, f.task(), f.images, f.effort())
 	})
 	evaluate.Flags().IntVar(&f.images, "images", 32, "images")
-	pretrain := leaf("pretrain", "A step of training the small CLIP", func(ctx context.Context, pool *cpu.Pool) (any, error) {
-		return bench.Pretrain(ctx, pool, f.batch, f.effort())
+	pretrain := leaf("pretrain", "A step of training the small CLIP", func(ctx context.Context, on bench.On) (any, error) {
+		return bench.Pretrain(ctx, on, f.batch, f.effort())
 	})
 	for l, batch := range map[*cobra.Command]int{image: 8, step: 32, evaluate: 8, pretrain: 128} {
 		n := l.Flags().Int("batch", batch, "images at a time")

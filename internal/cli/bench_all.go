@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"strings"
 
 	"spotlighter/graph/cpu"
+	"spotlighter/internal/device"
 )
 
 // benchAll runs the measurements one after the other: in full by the first
@@ -22,7 +24,7 @@ func benchAll(ctx context.Context, f benchFlags, paths []string) error {
 		run := func(args ...string) error {
 			args = append([]string{"bench"}, args...)
 			args = append(args, "--threads", strconv.Itoa(f.threads), "--repeat", strconv.Itoa(f.repeat),
-				"--seconds", strconv.FormatFloat(f.seconds, 'g', -1, 64), fmt.Sprintf("--json=%v", f.json))
+				"--seconds", strconv.FormatFloat(f.seconds, 'g', -1, 64), "--device", cmp.Or(f.device, device.CPU), "--math", f.math, fmt.Sprintf("--json=%v", f.json))
 			c := exec.CommandContext(ctx, self, args...)
 			c.Env = append(os.Environ(), cpu.PathVariable+"="+path)
 			c.Stdout, c.Stderr = os.Stdout, os.Stderr

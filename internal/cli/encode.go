@@ -29,6 +29,7 @@ type encodeFlags struct {
 	patches, unit, truncate bool
 	upright                 bool
 	threads                 int
+	device, math            string
 }
 
 func encodeCommand() *cobra.Command {
@@ -64,10 +65,16 @@ a folder: then it stands for all images in it.`,
 	c.Flags().BoolVar(&f.upright, "upright", false, "turn images as their EXIF data say; the reference does not")
 	c.Flags().BoolVar(&f.truncate, "truncate", false, "cut texts that are too long, in place of an error")
 	c.Flags().IntVar(&f.threads, "threads", 0, "threads; 0: all cores")
+	deviceFlag(c.Flags(), &f.device)
+	mathFlag(c.Flags(), &f.math)
 	return c
 }
 
 func encode(ctx context.Context, f encodeFlags) error {
+	d, err := openDevice(f.device, f.math)
+	if err != nil {
+		return err
+	}
 	paths, err := imageFiles(f.images)
 	if err != nil {
 		return err
@@ -76,6 +83,7 @@ func encode(ctx context.Context, f encodeFlags) error {
 	if err != nil {
 		return err
 	}
+	m = m.On(d)
 	if f.truncate {
 		m = m.Truncating()
 	}

@@ -21,6 +21,7 @@ type lookFlags struct {
 	run, out, classes, task string
 	indices                 []int
 	top, threads            int
+	device                  string
 }
 
 func lookCommand() *cobra.Command {
@@ -44,7 +45,7 @@ index.html with all. The world's own test images are looked at by their number:
 			case len(args) == 0 && f.task == "":
 				return usageError{errors.New("nothing to look at: give images, or --task and --index")}
 			}
-			if err := cmp.Or(wantAtLeast("--top", f.top, 1), wantAtLeast("--threads", f.threads, 0)); err != nil {
+			if err := cmp.Or(wantAtLeast("--top", f.top, 1), wantAtLeast("--threads", f.threads, 0), checkDevice(f.device)); err != nil {
 				return err
 			}
 			return look(command.Context(), f, args)
@@ -57,6 +58,7 @@ index.html with all. The world's own test images are looked at by their number:
 	c.Flags().IntSliceVar(&f.indices, "index", nil, "numbers of the task's test images, from 0")
 	c.Flags().IntVar(&f.top, "top", 5, "how many classes are shown of each image")
 	c.Flags().IntVar(&f.threads, "threads", 0, "threads; 0: all cores")
+	deviceFlag(c.Flags(), &f.device)
 	return c
 }
 
@@ -91,10 +93,11 @@ func look(ctx context.Context, f lookFlags, args []string) error {
 			names = classes
 		}
 	}
-	t, err := experiments.OpenTrained(ctx, f.run, experiments.Use{Classes: names, Batch: min(len(all), encodeBatch), Threads: f.threads, Views: true})
+	t, err := experiments.OpenTrained(ctx, f.run, experiments.Use{Classes: names, Batch: min(len(all), encodeBatch), Threads: f.threads, Device: f.device, Views: true})
 	if err != nil {
 		return err
 	}
+	tell(t)
 	if err := t.CanView(); err != nil {
 		return fmt.Errorf("run %s: %w", f.run, err)
 	}

@@ -56,6 +56,10 @@ func TestMistakes(t *testing.T) {
 	}{
 		{"trian", 2, `unknown command "trian"; see spotlighter --help`},
 		{"help trian", 2, `help: unknown command "trian"; see spotlighter --help`},
+		{"quickstart --device gpu", 2, `--device: "gpu" is none of cpu, cuda, cuda:N (a card, from 0) and auto`},
+		{"quickstart device=gpu", 1, `override device=gpu: device: "gpu" is none of cpu, cuda, cuda:N (a card, from 0) and auto`},
+		{"quickstart cuda.math=fp16", 1, `override cuda.math=fp16: cuda.math: "fp16" is none of fp32, tf32, bf16, did you mean fp32?`},
+		{"encode --math fp16 --clip x --out y --images z", 2, `--math: "fp16" is none of fp32, tf32, bf16`},
 		{"run", 2, `spotlighter run: requires at least 1 arg(s), only received 0`},
 		{"params", 2, `spotlighter params: requires at least 1 arg(s), only received 0`},
 		{"run --sead 3 " + config, 2, `unknown flag: --sead`},

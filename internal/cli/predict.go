@@ -25,6 +25,7 @@ import (
 type predictFlags struct {
 	run, classes string
 	top, threads int
+	device       string
 	json         bool
 }
 
@@ -45,7 +46,7 @@ cannot be read is told and left out, and makes the exit code 1.
 			if f.run == "" {
 				return usageError{errors.New("--run is needed: the folder of a finished run")}
 			}
-			if err := cmp.Or(wantAtLeast("--top", f.top, 1), wantAtLeast("--threads", f.threads, 0)); err != nil {
+			if err := cmp.Or(wantAtLeast("--top", f.top, 1), wantAtLeast("--threads", f.threads, 0), checkDevice(f.device)); err != nil {
 				return err
 			}
 			return predict(command.Context(), f, args)
@@ -56,6 +57,7 @@ cannot be read is told and left out, and makes the exit code 1.
 	c.Flags().IntVar(&f.top, "top", 5, "how many classes are told of each image")
 	c.Flags().BoolVar(&f.json, "json", false, "print a JSON object a line")
 	c.Flags().IntVar(&f.threads, "threads", 0, "threads; 0: all cores")
+	deviceFlag(c.Flags(), &f.device)
 	return c
 }
 
@@ -111,10 +113,11 @@ func (p *predictor) classify(ctx context.Context, paths []string) error {
 	}
 	if p.trained == nil {
 		var err error
-		p.trained, err = experiments.OpenTrained(ctx, p.run, experiments.Use{Classes: p.names, Batch: len(paths), Threads: p.threads})
+		p.trained, err = experiments.OpenTrained(ctx, p.run, experiments.Use{Classes: p.names, Batch: len(paths), Threads: p.threads, Device: p.device})
 		if err != nil {
 			return err
 		}
+		tell(p.trained)
 	}
 	faults, err := p.trained.Classify(ctx, len(paths), func(i int) (*preprocess.RGB, error) { return preprocess.Decode(paths[i]) })
 	if err != nil {

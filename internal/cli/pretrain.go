@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"spotlighter/graph"
 	"spotlighter/graph/cpu"
 	"spotlighter/internal/clip"
 	"spotlighter/internal/tiny"
@@ -20,6 +21,7 @@ import (
 func pretrainCommand() *cobra.Command {
 	var out string
 	var threads, every int
+	var on, math string
 	cfg := tiny.Recipe()
 	c := &cobra.Command{
 		Use:   "pretrain",
@@ -31,11 +33,17 @@ log.jsonl and, at the end, clip.safetensors and its accuracies. The recipe is
 internal/tiny/pretrain.yaml; the same recipe gives the same bits.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return pretrain(cmd.Context(), cfg, out, threads, every)
+			d, err := openDevice(on, math)
+			if err != nil {
+				return err
+			}
+			return pretrain(cmd.Context(), cfg, out, threads, every, d)
 		},
 	}
 	c.Flags().StringVar(&out, "out", "runs/pretrain", "folder of the checkpoint, the log and the weights")
 	c.Flags().IntVar(&threads, "threads", 0, "threads; 0: all cores")
+	deviceFlag(c.Flags(), &on)
+	mathFlag(c.Flags(), &math)
 	c.Flags().IntVar(&every, "checkpoint-every", 200, "steps between checkpoints")
 	c.Flags().IntVar(&cfg.Steps, "steps", cfg.Steps, "steps, of which the cosine is as long")
 	return c
@@ -48,7 +56,7 @@ type pretrainLine struct {
 	StepsASecond float64 `json:"steps_per_second"`
 }
 
-func pretrain(ctx context.Context, cfg tiny.PretrainConfig, out string, threads, every int) error {
+func pretrain(ctx context.Context, cfg tiny.PretrainConfig, out string, threads, every int, d graph.Device) error {
 	if err := cmp.Or(wantAtLeast("--threads", threads, 0), wantAtLeast("--checkpoint-every", every, 1), wantAtLeast("--steps", cfg.Steps, 1)); err != nil {
 		return err
 	}
@@ -56,7 +64,7 @@ func pretrain(ctx context.Context, cfg tiny.PretrainConfig, out string, threads,
 		return err
 	}
 	pool := cpu.NewPool(threads)
-	p, err := tiny.NewPretrainer(cfg, pool)
+	p, err := tiny.NewPretrainer(cfg, pool, d)
 	if err != nil {
 		return err
 	}

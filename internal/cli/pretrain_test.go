@@ -25,7 +25,7 @@ func recipe() tiny.PretrainConfig {
 // trained is the checkpoint after some steps, beginning at the one at from, if any.
 func trained(t *testing.T, from string, steps, threads int) []byte {
 	t.Helper()
-	p, err := tiny.NewPretrainer(recipe(), cpu.NewPool(threads))
+	p, err := tiny.NewPretrainer(recipe(), cpu.NewPool(threads), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +65,7 @@ func TestPretrainGoesOn(t *testing.T) {
 	c := recipe()
 	c.Steps = 60
 	whole, parts := t.TempDir(), t.TempDir()
-	if err := pretrain(t.Context(), c, whole, 1, 1000); err != nil {
+	if err := pretrain(t.Context(), c, whole, 1, 1000, nil); err != nil {
 		t.Fatal(err)
 	}
 	checkpoint := filepath.Join(parts, "checkpoint.safetensors")
@@ -76,7 +76,7 @@ func TestPretrainGoesOn(t *testing.T) {
 		}
 		stop()
 	}()
-	err := pretrain(ctx, c, parts, 2, 2)
+	err := pretrain(ctx, c, parts, 2, 2, nil)
 	if err == nil || !strings.HasPrefix(err.Error(), "stopped at step ") || !strings.HasSuffix(err.Error(), " of 60; the same command goes on from there") {
 		t.Fatalf("stopped: %v", err)
 	}
@@ -86,11 +86,11 @@ func TestPretrainGoesOn(t *testing.T) {
 
 	other := c
 	other.LR *= 2
-	if err := pretrain(t.Context(), other, parts, 2, 2); err == nil || !strings.Contains(err.Error(), checkpoint+": checkpoint of another recipe") {
+	if err := pretrain(t.Context(), other, parts, 2, 2, nil); err == nil || !strings.Contains(err.Error(), checkpoint+": checkpoint of another recipe") {
 		t.Errorf("another recipe: %v", err)
 	}
 
-	if err := pretrain(t.Context(), c, parts, 2, 7); err != nil {
+	if err := pretrain(t.Context(), c, parts, 2, 7, nil); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"checkpoint.safetensors", "clip.safetensors"} {
@@ -101,7 +101,7 @@ func TestPretrainGoesOn(t *testing.T) {
 	if err := os.Truncate(checkpoint, 5000); err != nil {
 		t.Fatal(err)
 	}
-	if err := pretrain(t.Context(), c, parts, 2, 7); err == nil || !strings.Contains(err.Error(), checkpoint+": truncated") {
+	if err := pretrain(t.Context(), c, parts, 2, 7, nil); err == nil || !strings.Contains(err.Error(), checkpoint+": truncated") {
 		t.Errorf("a cut checkpoint: %v", err)
 	}
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"image/png"
@@ -29,6 +30,7 @@ type runFlags struct {
 	sheet       bool // draw the contact sheet
 	force       bool
 	threads     int
+	device      string
 }
 
 func (f *runFlags) add(c *cobra.Command) {
@@ -37,6 +39,7 @@ func (f *runFlags) add(c *cobra.Command) {
 	c.Flags().BoolVar(&f.force, "force", false, "run what is done or begun anew")
 	c.Flags().BoolVar(&f.sheet, "sheet", true, "draw the contact sheet of the kept tokens")
 	c.Flags().IntVar(&f.threads, "threads", 0, "threads; 0: all cores")
+	deviceFlag(c.Flags(), &f.device)
 }
 
 func runCommand() *cobra.Command {
@@ -80,14 +83,17 @@ func quickstartCommand() *cobra.Command {
 	return c
 }
 
+// set gives a configuration what the flags say.
+func (f *runFlags) set(cfg *experiments.Config) error {
+	cfg.Threads, cfg.Device = cmp.Or(f.threads, cfg.Threads), cmp.Or(f.device, cfg.Device)
+	return cmp.Or(wantAtLeast("--threads", f.threads, 0), checkDevice(f.device))
+}
+
 // runAll runs the cells of a configuration, prints their table and draws their
 // contact sheet.
 func runAll(ctx context.Context, cfg experiments.Config, f runFlags, name string) error {
-	if err := wantAtLeast("--threads", f.threads, 0); err != nil {
+	if err := f.set(&cfg); err != nil {
 		return err
-	}
-	if f.threads != 0 {
-		cfg.Threads = f.threads
 	}
 	lab, err := experiments.NewLab(cfg)
 	if err != nil {

@@ -66,6 +66,7 @@ settings are those of experiments/PROTOCOL.yaml unless --config says otherwise.
 	fl.BoolVar(&f.run.quiet, "quiet", false, "no progress")
 	fl.BoolVar(&f.run.force, "force", false, "run what is done or begun anew")
 	fl.IntVar(&f.run.threads, "threads", 0, "threads; 0: all cores")
+	deviceFlag(fl, &f.run.device)
 	return c
 }
 
@@ -163,8 +164,8 @@ func planTable(f tableFlags, protocol string, args []string) (*tablePlan, error)
 	if p.cfg, err = load(); err != nil {
 		return nil, err
 	}
-	if f.run.threads != 0 {
-		p.cfg.Threads = f.run.threads
+	if err := f.run.set(&p.cfg); err != nil {
+		return nil, err
 	}
 	if p.against == "" {
 		p.against = p.cfg.Method[0]
@@ -185,7 +186,7 @@ func planTable(f tableFlags, protocol string, args []string) (*tablePlan, error)
 		if err != nil {
 			return nil, err
 		}
-		cfg.Threads = p.cfg.Threads
+		cfg.Threads, cfg.Device = p.cfg.Threads, p.cfg.Device
 		for _, cell := range cfg.Cells() {
 			group, part := experiments.DatasetName(cell.Dataset[0]), ""
 			if protocol == experiments.FewShot || len(shots) > 1 {

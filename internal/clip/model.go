@@ -242,6 +242,17 @@ func (m *Model) Embedding(rows []int) graph.Tensor {
 	return t
 }
 
+// On returns the same model, whose programs d runs; nil is the CPU.
+func (m *Model) On(d graph.Device) *Model {
+	if d == nil {
+		return m
+	}
+	c := *m
+	c.store = graph.NewStore(m.store)
+	c.store.On(d)
+	return &c
+}
+
 // Parameters counts the model's scalars.
 func (m *Model) Parameters() int {
 	n := 0

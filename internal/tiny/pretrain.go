@@ -74,9 +74,11 @@ type Pretrainer struct {
 	ids, eot graph.Tensor // [B, T], [B, 1]
 }
 
-// NewPretrainer builds the training step.
-func NewPretrainer(c PretrainConfig, pool *cpu.Pool) (*Pretrainer, error) {
+// NewPretrainer builds the training step, for a device or, where that is nil, the
+// CPU.
+func NewPretrainer(c PretrainConfig, pool *cpu.Pool, d graph.Device) (*Pretrainer, error) {
 	p := &Pretrainer{Config: c, pool: pool, store: graph.NewStore(nil), tf: preprocess.CLIP(Size)}
+	p.store.On(d)
 	var err error
 	if p.tok, err = textenc.NewTokenizer(); err != nil {
 		return nil, err

@@ -18,6 +18,9 @@ import (
 // Save writes the weights as half-precision floats, with all that is needed to
 // read them as a CLIP.
 func (p *Pretrainer) Save(path string) error {
+	if err := p.store.Sync(); err != nil {
+		return err
+	}
 	values := map[string]weights.Tensor{}
 	for _, v := range p.scope.Trainables() {
 		values[v.Name] = weights.Tensor{Shape: v.Value.Shape, Data: v.Value.F32}
@@ -30,6 +33,9 @@ func (p *Pretrainer) Save(path string) error {
 
 // Checkpoint writes everything that Resume needs.
 func (p *Pretrainer) Checkpoint(path string) error {
+	if err := p.store.Sync(); err != nil {
+		return err
+	}
 	values := map[string]weights.Tensor{}
 	for _, v := range p.store.Variables() {
 		values[v.Name] = weights.Tensor{Shape: v.Value.Shape, Data: v.Value.F32}
