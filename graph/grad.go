@@ -8,6 +8,7 @@ import (
 	"gorgonia.org/gorgonia"
 
 	"spotlighter/graph/cpu"
+	"spotlighter/graph/cuda/kernels"
 )
 
 // Grad returns the gradients of a scalar loss with respect to variables, by
@@ -112,6 +113,11 @@ func (sum) Run(c *Ctx, out Tensor, in []Tensor) error {
 		addInto(c, out.F32, in[0].F32, in[1].F32)
 	}
 	return nil
+}
+
+// Lower is the same on a CUDA device.
+func (sum) Lower(l *kernels.List, out kernels.Tensor, in []kernels.Tensor) error {
+	return l.Binary('+', out, in[0], in[1])
 }
 
 func addInto[T cpu.Float](c *Ctx, out, a, b []T) {

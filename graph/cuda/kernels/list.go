@@ -127,7 +127,7 @@ func (l *List) tag(c check) Arg {
 	return integer(1 + l.Tag*maxChecks + len(l.checks) - 1)
 }
 
-// Floats reserves scratch memory for n float32s.
+// floats reserves scratch memory for n float32s.
 func (l *List) floats(n int) Ptr {
 	p := Ptr{Slot: Scratch, Off: l.ScratchBytes}
 	l.ScratchBytes += (int64(n)*floatSize + scratchAt - 1) / scratchAt * scratchAt
@@ -147,7 +147,10 @@ func address(p Ptr) Arg {
 }
 func integer[T int | int64 | uint32](n T) Arg { return Arg{Bits: uint64(n)} }
 func float(x float64) Arg                     { return Arg{Bits: uint64(math.Float32bits(float32(x)))} }
-func double(x float64) Arg                    { return Arg{Bits: math.Float64bits(x)} }
+
+// Double is a parameter of type double.
+func Double(x float64) Arg { return Arg{Bits: math.Float64bits(x)} }
+
 func flag(b bool) Arg {
 	if b {
 		return Arg{Bits: 1}
@@ -192,14 +195,36 @@ const (
 // thread may count on by a block.
 const most = math.MaxInt32 - 2*threads
 
-// each launches a thread for each of n elements.
-func (l *List) each(kernel string, n int, xs ...any) error {
+// Each launches a thread for each of n elements. Arguments are tensors, addresses,
+// ints, uint32s, bools, and float64s for parameters of type float.
+func (l *List) Each(kernel string, n int, xs ...any) error {
 	return l.launch(kernel, (n+threads-1)/threads, threads, n, xs)
 }
 
-// rows launches a warp for each of n rows of a number of elements.
-func (l *List) rows(kernel string, n, elements int, xs ...any) error {
-	return l.launch(kernel, (n+blockRows-1)/blockRows, rowThreads, n*elements, xs)
+// Rows launches a warp for each row of x, over its last axis: the kernel's
+// parameters are the operands, the number of rows and their length, and more.
+func (l *List) Rows(kernel string, x Tensor, operands []Tensor, more ...any) error {
+	rows, n := x.rows(), x.last()
+	var xs []any
+	for _, o := range operands {
+		xs = append(xs, o)
+	}
+	return l.warps(kernel, rows, n, append(append(xs, rows, n), more...))
+}
+
+// Columns launches a thread for each column of x [rows, n], with such parameters.
+func (l *List) Columns(kernel string, x Tensor, operands []Tensor, more ...any) error {
+	rows, n := x.rows(), x.last()
+	var xs []any
+	for _, o := range operands {
+		xs = append(xs, o)
+	}
+	return l.launch(kernel, (n+threads-1)/threads, threads, rows*n, append(append(xs, rows, n), more...))
+}
+
+// warps launches a warp for each of so many rows of n elements.
+func (l *List) warps(kernel string, rows, n int, xs []any) error {
+	return l.launch(kernel, (rows+blockRows-1)/blockRows, rowThreads, rows*n, xs)
 }
 
 func (l *List) launch(kernel string, blocks, block, elements int, xs []any) error {
@@ -211,20 +236,4 @@ func (l *List) launch(kernel string, blocks, block, elements int, xs []any) erro
 	}
 	l.Launches = append(l.Launches, Launch{Kernel: kernel, Grid: [3]int{blocks, 1, 1}, Block: [3]int{block, 1, 1}, Args: args(xs...)})
 	return nil
-}
-
-// Product is a product of row-major matrices for each item of a batch:
-//
-//	C[M,N] = Alpha op(A)[M,K] op(B)[K,N]
-//
-// with op(A) stored as A[K,M] if TransA, op(B) as B[N,K] if TransB. LD* are the
-// distances between rows and Stride* those between items, in elements.
-type Product struct {
-	A, B, C                   Ptr
-	M, N, K, LDA, LDB, LDC    int
-	TransA, TransB            bool
-	Batch                     int
-	StrideA, StrideB, StrideC int
-	Alpha                     float32
-	TensorCore                string // as in List
 }

@@ -59,3 +59,13 @@ KERNEL gemm(const float* a, const float* b, float* c, const float* bias, const f
       c[at] = quickgelu ? quickgelu_f(v) : v;
     }
 }
+
+// What follows a product that another library computed into c [., width].
+KERNEL epilogue(float* c, const float* bias, const float* residual, int n, int width, int quickgelu) {
+  int i = element();
+  if (i >= n) return;
+  float v = c[i];
+  if (bias) v += bias[i % width];
+  if (residual) v += residual[i];
+  c[i] = quickgelu ? quickgelu_f(v) : v;
+}

@@ -1,0 +1,59 @@
+package kernels
+
+import "fmt"
+
+// Product is a product of row-major matrices for each item of a batch:
+//
+//	C[M,N] = Alpha op(A)[M,K] op(B)[K,N]
+//
+// with op(A) stored as A[K,M] if TransA, op(B) as B[N,K] if TransB. LD* are the
+// distances between rows and Stride* those between items, in elements.
+type Product struct {
+	A, B, C                   Ptr
+	M, N, K, LDA, LDB, LDC    int
+	TransA, TransB            bool
+	Batch                     int
+	StrideA, StrideB, StrideC int
+	Alpha                     float32
+	TensorCore                string // as in List
+}
+
+// Epilogue is what follows a product, in this order: Bias [N] is added, Residual,
+// laid out as C, is added, QuickGELU is applied. Null is none.
+type Epilogue struct {
+	Bias, Residual Ptr
+	QuickGELU      bool
+}
+
+// Plain is no epilogue.
+var Plain = Epilogue{Bias: Null, Residual: Null}
+
+// tile is the side of the square of C that a block computes: see gemm.cuh.
+const tile = 64
+
+// Gemm multiplies.
+func (l *List) Gemm(p Product, e Epilogue) error {
+	if p.M*p.N*p.Batch == 0 {
+		return nil
+	}
+	for _, n := range []int{p.M * p.N, p.M * p.K, p.K * p.N} {
+		if n > most {
+			return fmt.Errorf("a matrix of %d elements, of which CUDA kernels count %d at most", n, most)
+		}
+	}
+	p.TensorCore = l.TensorCore
+	if l.Multiply != nil && p.K > 0 && l.Multiply(p) {
+		l.Launches = append(l.Launches, Launch{Product: &p})
+		if e == Plain {
+			return nil
+		}
+		if p.LDC != p.N || p.Batch > 1 && p.StrideC != p.M*p.N {
+			return fmt.Errorf("the epilogue of a product wants a dense result")
+		}
+		n := p.M * p.N * p.Batch
+		return l.Each("epilogue", n, p.C, e.Bias, e.Residual, n, p.N, e.QuickGELU)
+	}
+	blocks := (p.M + tile - 1) / tile * ((p.N + tile - 1) / tile) * p.Batch
+	return l.launch("gemm", blocks, threads, 0, []any{p.A, p.B, p.C, e.Bias, e.Residual, p.M, p.N, p.K, p.LDA, p.LDB, p.LDC,
+		p.StrideA, p.StrideB, p.StrideC, p.TransA, p.TransB, e.QuickGELU, float64(p.Alpha)})
+}
