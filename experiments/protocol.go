@@ -69,6 +69,11 @@ func (c Config) validateProtocol() error {
 			}
 		}
 	}
+	for _, m := range c.Method {
+		if why := methods.Closed(m, methods.Options{Settings: c.Sections}); why != "" && c.Protocol != FewShot {
+			return fmt.Errorf("%s, and protocol %s tests such classes: want protocol %s", why, c.Protocol, FewShot)
+		}
+	}
 	if c.Protocol == ZeroShot {
 		return validateList("method", c.Method, func(key, m string) error {
 			return check(!methods.Learns(m), "%s: %s learns, protocol %s has nothing to learn from; want clip or clip+spotlighter", key, m, ZeroShot)

@@ -87,6 +87,9 @@ func (t *Trained) open(ctx context.Context, dir string, u Use) error {
 	t.learned, t.Classes = names[:res.BaseClasses], names
 	if u.Classes != nil {
 		t.Classes = u.Classes
+		if why := methods.Closed(c.Method[0], options(c)); why != "" && !slices.Equal(t.Classes, t.learned) {
+			return fmt.Errorf("%s: want the classes of the run", why)
+		}
 	}
 	c.Threads, c.Device = u.Threads, cmp.Or(u.Device, device.CPU)
 	if t.lab, err = openLab(c); err != nil {

@@ -20,6 +20,10 @@ type Row struct {
 	Frozen bool
 	// Section holds the settings that are the row's own.
 	Section Section
+	// Closed says why, under these settings, what the row learned serves no class but
+	// those that it learned, in one line that begins with the setting; "" where it
+	// serves others. Nil: it always does.
+	Closed func(o Options) string
 	// Templates are texts, {} for the class, in which it has the classes encoded by
 	// Classes.Encode; nil where there are none.
 	Templates func(o Options) []string
@@ -133,6 +137,15 @@ func Templates(name string, o Options) []string {
 		return t(o)
 	}
 	return nil
+}
+
+// Closed says why what the method of that name learned serves no class but those
+// that it learned, "" where it serves others.
+func Closed(name string, o Options) string {
+	if c := of(name).Closed; c != nil {
+		return c(o)
+	}
+	return ""
 }
 
 // Plugged says whether the method of that name has Spotlighter plugged in.
