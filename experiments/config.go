@@ -109,6 +109,10 @@ type Train struct {
 	Views        int        `yaml:"views"`      // augmented views of each training image
 	CropScale    [2]float64 `yaml:"crop_scale"` // least and largest share of the area in a random resized crop
 	Context      string     `yaml:"context"`    // words that the learned context starts from
+	// Fixed are the variables that stay at their start, by the names that spotlighter
+	// params lists: "prompt.*" (what is plugged into it learns alone), "spotlight.*"
+	// (the prompt learns alone), "spotlight.phi" (beta) and so on.
+	Fixed List[string] `yaml:"fixed" json:",omitempty"` // the hash of a run without them stays
 }
 
 // Default is the recipe that every file starts from: one run of the whole

@@ -103,7 +103,10 @@ func (d decoder) decode(node ast.Node, dst reflect.Value, key string) error {
 		if !ok {
 			return mismatch()
 		}
-		dst.Set(reflect.MakeSlice(dst.Type(), len(seq.Values), len(seq.Values)))
+		dst.SetZero() // an empty list and an absent one are the same
+		if n := len(seq.Values); n > 0 {
+			dst.Set(reflect.MakeSlice(dst.Type(), n, n))
+		}
 		return d.decodeItems(seq, dst, key)
 	case reflect.Array:
 		seq, ok := node.(*ast.SequenceNode)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"path"
 	"reflect"
 	"regexp"
 	"slices"
@@ -79,8 +80,20 @@ func (t Train) validate() error {
 		atLeast("train.views", t.Views, 1),
 		check(0 < t.CropScale[0] && t.CropScale[0] <= t.CropScale[1] && t.CropScale[1] <= 1,
 			"train.crop_scale: found [%g, %g], want 0 < least <= largest <= 1", t.CropScale[0], t.CropScale[1]),
+		t.validateFixed(),
 		check(strings.TrimSpace(t.Context) != "", "train.context: found nothing, want the words that the context starts from"),
 	)
+}
+
+// validateFixed refuses what is no pattern; whether it names something, the
+// method's variables say.
+func (t Train) validateFixed() error {
+	for _, pattern := range t.Fixed {
+		if _, err := path.Match(pattern, ""); err != nil || pattern == "" {
+			return fmt.Errorf("train.fixed: %q is no name, nor a pattern such as prompt.*", pattern)
+		}
+	}
+	return nil
 }
 
 func (c Config) validateDataset(key, name string) error {

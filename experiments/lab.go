@@ -250,7 +250,7 @@ func (l *Lab) forget(c Config) {
 // holdTrain makes a cell's few-shot images the ones at hand, in all views.
 func (l *Lab) holdTrain(ctx context.Context, c Config, say func(phase string, share float64)) error {
 	images, frozen := methods.ReadsImages(c.Method[0]), methods.ReadsFrozen(c.Method[0])
-	key := fmt.Sprintf("%s shots %d seed %d %+v images %v frozen %v", l.key, c.Shots, c.Seed[0], c.Train, images, frozen)
+	key := fmt.Sprintf("%s shots %d seed %d views %d crop %v images %v frozen %v", l.key, c.Shots, c.Seed[0], c.Train.Views, c.Train.CropScale, images, frozen)
 	if key == l.trainKey {
 		return nil
 	}

@@ -60,6 +60,9 @@ func (l *Lab) newTrainer(c Config, m methods.Method, cl methods.Classes, n int) 
 		mc := methods.CLIP{Model: l.model, Scope: s, Encoders: enc}
 		out = l.build(c, m, mc, cl, t.batch)
 		lr := s.Input("lr", graph.Float32)
+		if out.Groups, err = withoutFixed(out.Groups, c.Train.Fixed); err != nil {
+			graph.Failf("%v", err)
+		}
 		if updates, err = optim.Step(s.Sub(optimScope), out.Loss, lr, out.Groups...); err != nil {
 			graph.Failf("%v", err)
 		}

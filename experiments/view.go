@@ -108,7 +108,10 @@ func (t *Trained) match(token, belief []float32) (best []Match, nearest Match) {
 		}
 		cpu.SoftmaxRow(share, similarity, float32(math.Exp(temperature)))
 		for j := range prototypes {
-			m := Match{t.Classes[c], j + 1, float64(belief[c] * share[j]), float64(similarity[j]), slices.Contains(t.learned, t.Classes[c])}
+			m := Match{"every class", j + 1, float64(share[j]), float64(similarity[j]), true}
+			if classes > 1 {
+				m = Match{t.Classes[c], j + 1, float64(belief[c] * share[j]), float64(similarity[j]), slices.Contains(t.learned, t.Classes[c])}
+			}
 			best = append(best, m)
 			if m.Similarity > nearest.Similarity {
 				nearest = m

@@ -106,11 +106,11 @@ func newCanvas(w, h vg.Length, format string) (vg.CanvasWriterTo, error) {
 
 // width is what a chart needs for its bars and their names.
 func (c Chart) width() vg.Length {
-	need := 60 * vg.Length(1)
+	each := vg.Length(0)
 	for _, name := range c.Names {
-		need += max(vg.Length(len(name))*6+12, vg.Length(len(c.Series))*16)
+		each = max(each, vg.Length(len(name))*6+8, vg.Length(len(c.Series))*16)
 	}
-	return max(need, chartWidth)
+	return max(60+each*vg.Length(len(c.Names)), chartWidth)
 }
 
 // svg is the chart for a page: without title and legend, which the page writes,

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"image/color"
 	"math"
+	"slices"
 	"strconv"
 
 	"gonum.org/v1/plot"
@@ -18,6 +19,9 @@ type Chart struct {
 	Title, X, Y string
 	Names       []string
 	Series      []Series
+	// Change says that the values are differences: the axis fits them, and zero has
+	// a line.
+	Change bool
 	// Discrete puts a tick at each X of the series alone: for few chosen values.
 	Discrete bool
 }
@@ -75,6 +79,11 @@ func (c Chart) plot(legend bool) (*plot.Plot, error) {
 	grid.Vertical.Color = nil
 	grid.Horizontal.Color, grid.Horizontal.Width = faint, .5
 	p.Add(grid)
+	if c.Change {
+		zero := plotter.NewFunction(func(float64) float64 { return 0 })
+		zero.Color, zero.Width = ink, .8
+		p.Add(zero)
+	}
 	if len(c.Names) > 0 {
 		return p, c.bars(p, legend)
 	}
@@ -191,6 +200,17 @@ func (c Chart) bars(p *plot.Plot, legend bool) error {
 	}
 	p.NominalX(c.Names...)
 	p.X.Min, p.X.Max = -.5, float64(len(c.Names))-.5
+	if c.Change {
+		low, high := 0., 0.
+		for _, s := range c.Series {
+			low, high = min(low, slices.Min(s.Low)), max(high, slices.Max(s.High))
+		}
+		p.Y.Min, p.Y.Max = low, high
+		widen(&p.Y)
+		room := (p.Y.Max - p.Y.Min) * .06
+		p.Y.Min, p.Y.Max = p.Y.Min-room, p.Y.Max+3*room
+		return nil
+	}
 	// Bars are percentages, and start at 0.
 	p.Y.Min, p.Y.Max = min(p.Y.Min, 0), 100
 	p.Y.Tick.Marker = ticks{limit: 100}

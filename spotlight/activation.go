@@ -26,10 +26,14 @@ func (m *Model) sampleWise(p, text *Node, tokens *Node) *Node {
 }
 
 // semanticWise scores tokens by the bank: as sampleWise, with the best of a
-// class's prototypes in place of its text.
+// class's prototypes in place of its text, or the best of all where the classes
+// share them.
 func (m *Model) semanticWise(p, bank *Node, tokens *Node) *Node {
 	best := m.bestPrototype(bank, tokens)
 	s := shape(best)
+	if s[2] == 1 { // prototypes that all classes share: no belief, no contrast
+		return m.spread(layers.Reshape(best, s[0], s[1]))
+	}
 	a := layers.Reshape(layers.MatMul(best, layers.Reshape(p, s[0], s[2], 1), false, false), s[0], s[1])
 	if m.Contrast {
 		a = layers.Sub(a, layers.Mean(best, 2))
@@ -37,7 +41,8 @@ func (m *Model) semanticWise(p, bank *Node, tokens *Node) *Node {
 	return m.spread(a)
 }
 
-// bestPrototype is max_j c[b,n].m[c,j], for every class: [B, N, C].
+// bestPrototype is max_j c[b,n].m[c,j], for every class: [B, N, C], or [B, N, 1]
+// of prototypes that the classes share.
 func (m *Model) bestPrototype(bank, tokens *Node) *Node {
 	s, b := shape(tokens), shape(bank) // [B, N, D], [C, P, D]
 	rows := layers.Reshape(tokens, s[0]*s[1], s[2])

@@ -31,6 +31,17 @@ func Start(text graph.Tensor, names []string, prototypes int, seed uint64) graph
 	return t
 }
 
+// shared is the start of prototypes that belong to no class, [1, P, D] of those
+// of the classes [C, P, D]: one of each class in turn.
+func shared(classes graph.Tensor) graph.Tensor {
+	c, p, d := classes.Shape[0], classes.Shape[1], classes.Shape[2]
+	t := graph.NewTensor(graph.Float32, 1, p, d)
+	for j := range p {
+		copy(t.F32[j*d:(j+1)*d], classes.F32[((j%c)*p+j/c)*d:][:d])
+	}
+	return t
+}
+
 func normalise[T cpu.Float](row []T) {
 	cpu.Scale(row, T(1/max(math.Sqrt(float64(cpu.Dot(row, row))), 1e-12)), row)
 }
@@ -39,13 +50,13 @@ func normalise[T cpu.Float](row []T) {
 // tokens are written to their class's prototypes, what was read to the class's
 // reading. No gradient passes.
 func (m *Model) Updates(o Output, labels *Node) []graph.Update {
-	if m.Bank == "frozen" {
+	if m.Bank == "frozen" || m.Bank == "off" {
 		return nil
 	}
 	find := m.scope.Find
 	z, score, reading := m.ofClass(o, labels)
 	return []graph.Update{
-		{Var: find("bank"), Value: graph.Apply(bankWrite{Momentum: m.Momentum}, m.bank, z, score, labels)},
+		{Var: find("bank"), Value: graph.Apply(bankWrite{Momentum: m.Momentum, Global: m.Bank == "global"}, m.bank, z, score, labels)},
 		{Var: find("reading"), Value: graph.Apply(readingWrite{Momentum: m.ReadingMomentum}, m.reading, m.seen, reading, labels)},
 		{Var: find("seen"), Value: graph.Apply(seenWrite{}, m.seen, labels)},
 	}
@@ -54,22 +65,28 @@ func (m *Model) Updates(o Output, labels *Node) []graph.Update {
 // bankWrite moves prototypes [C, P, D] towards the tokens z [B, K, D] assigned
 // to them: token (b, i) goes to j* = argmax_j z.m[y,j] of its image's class y;
 // m[y,j*] <- normalise(mu m + (1-mu) sum u z), u the softmax of the scores over
-// the tokens of that prototype, divided by its greatest.
+// the tokens of that prototype, divided by its greatest. Global writes the tokens
+// of every class to the prototypes [1, P, D] that all share.
 type bankWrite struct {
 	graph.NoGrad
 	Momentum float64
+	Global   bool
 }
 
 func (bankWrite) Name() string                              { return "bank write" }
 func (bankWrite) Infer(in []graph.Type) (graph.Type, error) { return in[0], nil }
 func (o bankWrite) Run(_ *graph.Ctx, out graph.Tensor, in []graph.Tensor) error {
-	if err := checkLabels(in[3].Int, out.Shape[0]); err != nil {
+	labels := in[3].Int
+	if o.Global {
+		labels = make([]int, len(labels))
+	}
+	if err := checkLabels(labels, out.Shape[0]); err != nil {
 		return err
 	}
 	if out.Dtype == graph.Float64 {
-		bankWriteKernel(o.Momentum, out.Shape, out.F64, in[0].F64, in[1].F64, in[2].F64, in[3].Int)
+		bankWriteKernel(o.Momentum, out.Shape, out.F64, in[0].F64, in[1].F64, in[2].F64, labels)
 	} else {
-		bankWriteKernel(o.Momentum, out.Shape, out.F32, in[0].F32, in[1].F32, in[2].F32, in[3].Int)
+		bankWriteKernel(o.Momentum, out.Shape, out.F32, in[0].F32, in[1].F32, in[2].F32, labels)
 	}
 	return nil
 }

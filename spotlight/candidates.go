@@ -27,6 +27,10 @@ func (m *Model) forwardCandidates(f Features, text *Node) Output {
 	o.Belief = layers.Scatter(ones, layers.Reshape(o.Candidates, b*q, 1), c) // one-hot [B*Q, C]
 
 	of := func(a *Node) *Node { // activation of every class [B, N, C] -> of the candidates [B*Q, N]
+		if shape(a)[2] == 1 { // prototypes that all classes share
+			a = layers.Broadcast(layers.Transpose(a, 0, 2, 1), b, q, n)
+			return m.spread(layers.Reshape(a, b*q, n))
+		}
 		if m.Contrast {
 			a = layers.Sub(a, layers.Reshape(layers.Mean(a, 2), b, n, 1))
 		}
@@ -49,7 +53,7 @@ func (m *Model) forwardCandidates(f Features, text *Node) Output {
 	bias := layers.Reshape(m.bias(o.Weight, o.Index), b, q, n)
 	o.Reading = layers.Reshape(Reread(m.enc, f, bias), b*q, d)
 	o.Representation = m.represent(&o, o.Reading)
-	o.ClassReading = graph.Apply(classReading{}, m.reading, m.seen)
+	o.ClassReading = m.classReading()
 	o.Text = m.trm(text, o.ClassReading)
 	o.Global = m.compare(f.Image, o.Text)
 

@@ -48,7 +48,9 @@ type Config struct {
 	// Weighting is "softmax" (of the scores, in each level), or a registered one.
 	Weighting string `yaml:"weighting" json:",omitempty"`
 
-	// Bank is "class" (Prototypes for each class), or "frozen" (never written).
+	// Bank is "class" (Prototypes for each class), "global" (Prototypes that all
+	// classes share, written by the tokens of every image), "frozen" (never written)
+	// or "off": no prototypes, and nothing of what is made of them, s2, IRM and TRM.
 	Bank       string  `yaml:"bank"`
 	Prototypes int     `yaml:"prototypes"`
 	Momentum   float64 `yaml:"momentum"`
@@ -141,7 +143,7 @@ func (c Config) Validate() error {
 		{"activation", c.Activation, namesOf(activations, Blend)},
 		{"weighting", c.Weighting, namesOf(weightings, Softmax)},
 		{"select", c.Select, []string{"score", "cls-attention", "random", "all"}},
-		{"bank", c.Bank, []string{"class", "frozen"}},
+		{"bank", c.Bank, []string{"class", "global", "frozen", "off"}},
 		{"read", c.Read, []string{"reread", "pool", "tokens"}},
 		{"trm", c.TRM, []string{"scalars", "linear", "off"}},
 	} {
@@ -157,6 +159,8 @@ func (c Config) Validate() error {
 	switch {
 	case !c.SampleWise && !c.SemanticWise && c.Activation == Blend:
 		return fmt.Errorf("spotlight.sample_wise and spotlight.semantic_wise are both off: no score is left to rank the tokens by")
+	case c.Bank == "off" && !c.SampleWise && c.Activation == Blend:
+		return fmt.Errorf("spotlight.bank: off leaves no score to rank the tokens by where spotlight.sample_wise is off")
 	case c.Keep < 1:
 		return fmt.Errorf("spotlight.keep: %d, want at least 1", c.Keep)
 	case c.Level1 < 1 || c.Level1 > c.Keep:

@@ -3,13 +3,16 @@ package spotlight
 import "spotlighter/layers"
 
 // match mixes, for each kept token z [B, K, D], the prototypes it is like:
-// q[b,i] = sum_c p[b,c] sum_j softmax_j(exp(kappa) z.m[c,j]) m[c,j].
+// q[b,i] = sum_c p[b,c] sum_j softmax_j(exp(kappa) z.m[c,j]) m[c,j]. Prototypes
+// [1, P, D] are all classes', without a belief p.
 func (m *Model) match(p, z, bank *Node) *Node {
 	s, b := shape(z), shape(bank) // [B, K, D], [C, P, D]
 	rows := layers.Reshape(bank, b[0]*b[1], b[2])
 	sim := layers.MatMul(layers.Reshape(z, s[0]*s[1], s[2]), rows, false, true)
 	w := layers.Softmax(layers.Reshape(layers.Mul(sim, layers.Exp(m.kappa)), s[0], s[1], b[0], b[1]))
-	w = layers.Mul(w, layers.Reshape(p, s[0], 1, b[0], 1))
+	if b[0] > 1 {
+		w = layers.Mul(w, layers.Reshape(p, s[0], 1, b[0], 1))
+	}
 	q := layers.MatMul(layers.Reshape(w, s[0]*s[1], b[0]*b[1]), rows, false, false)
 	return layers.Reshape(q, s...)
 }

@@ -30,6 +30,9 @@ type Model struct {
 // not declared. tau is the encoders' temperature.
 func New(s *graph.Scope, c Config, e *vit.Encoder, tau float64, prototypes graph.Tensor) *Model {
 	m := &Model{Config: c, scope: s.Sub("spotlight"), enc: e, grid: e.Grid(), tau: tau}
+	if c.Bank == "off" {
+		m.SemanticWise, m.IRM, m.TRM = false, false, "off"
+	}
 	if c.Select == "all" {
 		m.Keep, m.Level1, m.Window = e.Patches(), e.Patches(), 0
 	}
@@ -44,21 +47,21 @@ func New(s *graph.Scope, c Config, e *vit.Encoder, tau float64, prototypes graph
 	v := func(name string, start float64, shape ...int) *Node {
 		return m.scope.Var(name, graph.Trainable, graph.Fill(float32(start)), shape...)
 	}
-	if c.SampleWise && c.SemanticWise {
+	if m.SampleWise && m.SemanticWise {
 		m.theta = v("theta", 0)
 	}
 	if c.Weighting == Softmax {
 		m.rho = v("rho", 0, m.Keep)
 	}
 	m.omega, m.phi = v("omega", 0, len(m.levels())), v("phi", math.Log(c.Beta/(1-c.Beta)))
-	if c.IRM {
+	if m.IRM {
 		if d%c.Heads != 0 {
 			graph.Failf("spotlight.heads: %d do not divide the joint width %d", c.Heads, d)
 		}
 		m.kappa, m.gamma = v("kappa", math.Log(10)), v("gamma", 0)
 		m.headTemp = v("head_log_temp", -math.Log(float64(d/c.Heads))/2, c.Heads)
 	}
-	if c.TRM == "scalars" && c.Bank == "frozen" {
+	if m.TRM == "scalars" && c.Bank == "frozen" {
 		m.TRM = "off" // it maps what was read in training: nothing
 	}
 	switch m.TRM {
@@ -67,7 +70,13 @@ func New(s *graph.Scope, c Config, e *vit.Encoder, tau float64, prototypes graph
 	case "linear":
 		m.textMap = v("text_map", 0, d, 2*d)
 	}
+	if c.Bank == "off" {
+		return m
+	}
 	classes := prototypes.Shape[0]
+	if c.Bank == "global" {
+		prototypes = shared(prototypes)
+	}
 	m.bank = m.scope.Var("bank", graph.State, graph.Values(prototypes.F32), prototypes.Shape...)
 	m.reading = m.scope.Var("reading", graph.State, graph.Zeros, classes, d)
 	m.seen = m.scope.Var("seen", graph.State, graph.Zeros, classes)
@@ -88,7 +97,7 @@ type Output struct {
 	Reading                    *Node // f [B, D]
 	Matched, Mapped            *Node // q [B, K, D], A [B, D]; nil without IRM
 	Representation             *Node // rep [B, D]
-	ClassReading, Text         *Node // hhat, r [C, D]
+	ClassReading, Text         *Node // hhat, r [C, D]; hhat is nil without bank
 	Plain, Global, Local       *Node // tau g.t, tau g.r, tau rep.r [B, C]
 	Levels                     []*Node
 	Logits                     *Node // the prediction [B, C]
@@ -114,7 +123,7 @@ func (m *Model) Forward(f Features, text *Node) Output {
 	o.Weight = m.rank(o.KeptScore)
 	o.Reading = m.read(m.enc, f, o.Weight, o.Index, o.Kept)
 	o.Representation = m.represent(&o, o.Reading)
-	o.ClassReading = graph.Apply(classReading{}, m.reading, m.seen)
+	o.ClassReading = m.classReading()
 	o.Text = m.trm(text, o.ClassReading)
 	o.Global, o.Local = m.compare(f.Image, o.Text), m.compare(o.Representation, o.Text)
 	if m.LocalLoss {

@@ -59,11 +59,13 @@ func TestScalars(t *testing.T) {
 		change func(c *Config)
 		want   int
 	}{
-		"sample-wise alone":   {func(c *Config) { c.SemanticWise = false }, 20},   // theta
-		"semantic-wise alone": {func(c *Config) { c.SampleWise = false }, 20},     // theta
-		"no IRM":              {func(c *Config) { c.IRM = false }, 11},            // kappa, gamma, heads
-		"no TRM":              {func(c *Config) { c.TRM = "off" }, 19},            // a, b
-		"frozen bank":         {func(c *Config) { c.Bank = "frozen" }, 19},        // nothing read: a, b
+		"sample-wise alone":   {func(c *Config) { c.SemanticWise = false }, 20}, // theta
+		"semantic-wise alone": {func(c *Config) { c.SampleWise = false }, 20},   // theta
+		"no IRM":              {func(c *Config) { c.IRM = false }, 11},          // kappa, gamma, heads
+		"no TRM":              {func(c *Config) { c.TRM = "off" }, 19},          // a, b
+		"frozen bank":         {func(c *Config) { c.Bank = "frozen" }, 19},      // nothing read: a, b
+		"global bank":         {func(c *Config) { c.Bank = "global" }, 21},
+		"no bank":             {func(c *Config) { c.Bank = "off" }, 5 + 2 + 1},    // rho, omega, phi
 		"linear TRM":          {func(c *Config) { c.TRM = "linear" }, 19 + 2*256}, // of 2D to D
 		"all tokens":          {func(c *Config) { c.Select = "all" }, 16 + 8 + 7}, // one level
 		"class-wise":          {func(c *Config) { c.Candidates = 3 }, 21},
@@ -124,7 +126,7 @@ func TestConfigRefused(t *testing.T) {
 	for want, change := range map[string]func(c *Config){
 		`spotlight.tokens: "patch" is none of contribution, value, plain`: func(c *Config) { c.Tokens = "patch" },
 		`spotlight.select: "" is none of`:                                 func(c *Config) { c.Select = "" },
-		`spotlight.bank: "global" is none of class, frozen`:               func(c *Config) { c.Bank = "global" },
+		`spotlight.bank: "none" is none of class, global, frozen, off`:    func(c *Config) { c.Bank = "none" },
 		`spotlight.read: "never" is none of`:                              func(c *Config) { c.Read = "never" },
 		`spotlight.trm: "on" is none of`:                                  func(c *Config) { c.TRM = "on" },
 		"both off":                                                        func(c *Config) { c.SampleWise, c.SemanticWise = false, false },

@@ -44,6 +44,10 @@ var switches = []struct {
 	{"one level", func(c *Config) { c.Level1 = c.Keep }, []string{"weight", "reading"}, []string{"index"}},
 	{"level1: 1", func(c *Config) { c.Level1 = 1 }, []string{"weight", "reading"}, []string{"index"}},
 	{"bank: frozen", func(c *Config) { c.Bank = "frozen" }, []string{"bank after", "reading after", "text"}, []string{"score"}},
+	{"bank: global", func(c *Config) { c.Bank = "global" }, []string{"bank after", "score", "representation"}, []string{"tokens", "text"}},
+	{"bank: global of candidates", func(c *Config) { c.Bank, c.Candidates = "global", 2 }, []string{"bank after", "score"}, []string{"tokens", "plain"}},
+	{"bank: off", func(c *Config) { c.Bank = "off" }, []string{"score", "text", "representation"}, []string{"tokens", "plain"}},
+	{"bank: off of candidates", func(c *Config) { c.Bank, c.Candidates = "off", 2 }, []string{"score", "text"}, []string{"tokens", "plain"}},
 	{"prototypes: 1", func(c *Config) { c.Prototypes = 1 }, []string{"score", "bank after"}, []string{"tokens"}},
 	{"momentum: 0", func(c *Config) { c.Momentum = 0 }, []string{"bank after"}, []string{"logits", "reading after"}},
 	{"reading_momentum: .5", func(c *Config) { c.ReadingMomentum = .5 }, []string{"reading after"}, []string{"logits", "bank after"}},
@@ -71,7 +75,10 @@ func TestSwitches(t *testing.T) {
 			c := oneReading()
 			sw.change(&c)
 			x := newToy(t, c, graph.Float32)
-			bank := clone(x.state("bank").Value)
+			var bank graph.Tensor // none under bank: off
+			if v := x.state("bank"); v != nil {
+				bank = clone(v.Value)
+			}
 			before := map[string]graph.Tensor{}
 			for name := range x.grads {
 				before[name] = clone(x.store.Find(name).Value)

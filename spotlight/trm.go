@@ -23,6 +23,14 @@ func (m *Model) trm(text, hhat *Node) *Node {
 	return text
 }
 
+// classReading is hhat, what was read of each class [C, D]; nil without bank.
+func (m *Model) classReading() *Node {
+	if m.Bank == "off" {
+		return nil
+	}
+	return graph.Apply(classReading{}, m.reading, m.seen)
+}
+
 // classReading is normalise(h[c] - mean of h over the classes seen), zero for a
 // class not seen, and for all while fewer than two are: h [C, D] and seen [C].
 type classReading struct{ graph.NoGrad }

@@ -33,9 +33,10 @@ func (m published) Build(c CLIP, _ Classes, b Batch) Outputs {
 }
 
 // CarriesOver says whether what training left in a variable serves classes that
-// it did not see: all that is learned, and the published trainer's bank, which
-// belongs to no class, where it is saved.
+// it did not see: all that is learned, a global bank, and the published trainer's,
+// which belongs to no class either, where it is saved.
 func CarriesOver(v *graph.Variable, cfg spotlight.Config) bool {
 	bank := v.Name == plugScope+"."+release.BankName && !cfg.Release.BankNotSaved
-	return v.Kind == graph.Trainable || bank
+	global := v.Name == BankName && cfg.Bank == "global"
+	return v.Kind == graph.Trainable || bank || global
 }

@@ -45,6 +45,16 @@ func TestCarriesOver(t *testing.T) {
 			t.Errorf("bank saved %v: learned %v, bank %v, step %v", saved, CarriesOver(learned, cfg), CarriesOver(bank, cfg), CarriesOver(step, cfg))
 		}
 	}
+	own := spotlight.Default()
+	prototypes := &graph.Variable{Name: BankName, Kind: graph.State}
+	for _, global := range []bool{false, true} {
+		if own.Bank = "class"; global {
+			own.Bank = "global"
+		}
+		if CarriesOver(prototypes, own) != global {
+			t.Errorf("bank %s: carries over %v", own.Bank, !global)
+		}
+	}
 	s := graph.New(graph.NewStore(nil), graph.Float32)
 	release.New(s.Sub(plugScope), release.Default(), 16, 1, 1)
 	if s.Store().Find(bank.Name) == nil {

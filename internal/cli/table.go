@@ -14,9 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"spotlighter/experiments"
-	"spotlighter/experiments/sweep"
 	"spotlighter/internal/atomicfile"
-	"spotlighter/internal/progress"
 	"spotlighter/results"
 )
 
@@ -78,15 +76,13 @@ func makeTable(ctx context.Context, f tableFlags, protocol string, args []string
 	if err != nil {
 		return err
 	}
-	if err := plan.look(f.run.force); err != nil {
-		return err
-	}
+	plan.look(f.run.force)
 	if !f.run.quiet {
 		fmt.Fprintln(os.Stderr, plan.summary())
 	}
 	var broken brokenCells
 	if !f.dryRun {
-		if err := plan.run(ctx, f); err != nil && !errors.As(err, &broken) {
+		if err := plan.run(ctx, f.run, f.failFast); err != nil && !errors.As(err, &broken) {
 			return err
 		}
 	}
@@ -118,40 +114,24 @@ func (f tableFlags) validate(protocol string) error {
 
 // tablePlan is the cells of a table.
 type tablePlan struct {
-	cfg      experiments.Config
-	protocol string
-	against  string
-	cells    []experiments.Config
-	planned  []results.Planned
-	reasons  []error // of cells that are broken, by cell
+	cellPlan
+	against string
 }
 
 // planTable lays out the cells.
 func planTable(f tableFlags, protocol string, args []string) (*tablePlan, error) {
 	overrides := append(slices.Clone(args), "protocol="+protocol)
-	list := func(key string, values any) error {
-		text, err := json.Marshal(values) // which is YAML too
-		overrides = append(overrides, key+"="+string(text))
-		return err
+	grid, err := gridOverrides(f.datasets, f.seeds)
+	if err != nil {
+		return nil, err
 	}
-	if f.seeds != "" {
-		seeds, err := sweep.ParseSeeds(f.seeds)
-		if err != nil {
-			return nil, usageError{err}
-		}
-		if err := list("seed", seeds); err != nil {
-			return nil, err
-		}
-	}
-	if f.datasets != nil {
-		if err := list("dataset", f.datasets); err != nil {
-			return nil, err
-		}
-	}
+	overrides = append(overrides, grid...)
 	if f.methods != nil {
-		if err := list("method", f.methods); err != nil {
+		text, err := json.Marshal(f.methods) // which is YAML too
+		if err != nil {
 			return nil, err
 		}
+		overrides = append(overrides, "method="+string(text))
 	}
 	load := func(more ...string) (experiments.Config, error) {
 		if f.config != "" {
@@ -159,8 +139,7 @@ func planTable(f tableFlags, protocol string, args []string) (*tablePlan, error)
 		}
 		return experiments.LoadEmbedded(protocol+".yaml", append(slices.Clone(overrides), more...))
 	}
-	p := &tablePlan{protocol: protocol, against: f.against}
-	var err error
+	p := &tablePlan{cellPlan: cellPlan{name: protocol, protocol: protocol}, against: f.against}
 	if p.cfg, err = load(); err != nil {
 		return nil, err
 	}
@@ -200,56 +179,10 @@ func planTable(f tableFlags, protocol string, args []string) (*tablePlan, error)
 				continue
 			}
 			seen[name] = true
-			p.cells = append(p.cells, cell)
-			p.planned = append(p.planned, results.Planned{Group: group, Part: part, Method: cell.Method[0], Seed: cell.Seed[0]})
+			p.add(cell, results.Planned{Group: group, Part: part, Method: cell.Method[0], Seed: cell.Seed[0]})
 		}
 	}
-	p.reasons = make([]error, len(p.cells))
 	return p, nil
-}
-
-// look brings the states of all cells up to date.
-func (p *tablePlan) look(force bool) error {
-	for i, cell := range p.cells {
-		look, err := experiments.LookAt(filepath.Join(cell.Out, experiments.RunName(cell)))
-		c := &p.planned[i]
-		c.Result = nil
-		switch {
-		case err != nil:
-			c.State, p.reasons[i] = "broken", err
-		case look.State == experiments.Done:
-			c.State, c.Result = "done", &look.Result
-		case look.Holder != "":
-			c.State, p.reasons[i] = "running", errors.New(look.Holder)
-		case look.Begun:
-			c.State = "broken" // it goes on from its checkpoint
-		default:
-			c.State = "missing"
-		}
-		if force && c.State != "running" {
-			c.State, c.Result = "missing", nil
-		}
-	}
-	return nil
-}
-
-// summary says how far the table is.
-func (p *tablePlan) summary() string {
-	count := map[string]int{}
-	for _, c := range p.planned {
-		count[c.State]++
-	}
-	text := fmt.Sprintf("%s: %d cells, %d done, %d missing, %d broken", p.protocol, len(p.cells), count["done"], count["missing"], count["broken"])
-	if n := count["running"]; n > 0 {
-		text += fmt.Sprintf(", %d at work elsewhere", n)
-	}
-	if count["missing"]+count["broken"] == 0 {
-		return text
-	}
-	if seconds, ok := p.expected(); ok {
-		return text + "; about " + progress.Short(seconds) + " to go"
-	}
-	return text + "; the time is known after the first run"
 }
 
 // print writes the files and prints the table.

@@ -5,16 +5,74 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"spotlighter/experiments"
 	"spotlighter/internal/progress"
+	"spotlighter/results"
 )
+
+// cellPlan is the cells that a table is made of, and how far they are.
+type cellPlan struct {
+	name     string             // of the table
+	protocol string             // of all cells
+	cfg      experiments.Config // of the model, and of all data sets
+	cells    []experiments.Config
+	planned  []results.Planned
+}
+
+func (p *cellPlan) add(cell experiments.Config, as results.Planned) {
+	p.cells, p.planned = append(p.cells, cell), append(p.planned, as)
+}
+
+// look brings the states of all cells up to date.
+func (p *cellPlan) look(force bool) {
+	for i, cell := range p.cells {
+		look, err := experiments.LookAt(filepath.Join(cell.Out, experiments.RunName(cell)))
+		c := &p.planned[i]
+		c.Result = nil
+		switch {
+		case err != nil:
+			c.State = "broken"
+		case look.State == experiments.Done:
+			c.State, c.Result = "done", &look.Result
+		case look.Holder != "":
+			c.State = "running"
+		case look.Begun:
+			c.State = "broken" // it goes on from its checkpoint
+		default:
+			c.State = "missing"
+		}
+		if force && c.State != "running" {
+			c.State, c.Result = "missing", nil
+		}
+	}
+}
+
+// summary says how far the table is.
+func (p *cellPlan) summary() string {
+	count := map[string]int{}
+	for _, c := range p.planned {
+		count[c.State]++
+	}
+	text := fmt.Sprintf("%s: %d cells, %d done, %d missing, %d broken", p.name, len(p.cells), count["done"], count["missing"], count["broken"])
+	if n := count["running"]; n > 0 {
+		text += fmt.Sprintf(", %d at work elsewhere", n)
+	}
+	if count["missing"]+count["broken"] == 0 {
+		return text
+	}
+	if seconds, ok := p.expected(); ok {
+		return text + "; about " + progress.Short(seconds) + " to go"
+	}
+	return text + "; the time is known after the first run"
+}
 
 // expected is the time that the cells that are left will take, from those that
 // are done: of the same method where there is one, else of any, by the guessed
 // work.
-func (p *tablePlan) expected() (time.Duration, bool) {
+func (p *cellPlan) expected() (time.Duration, bool) {
 	type pace struct{ seconds, work float64 }
 	byMethod, all := map[string]pace{}, pace{}
 	for i, c := range p.planned {
@@ -48,7 +106,7 @@ func (p *tablePlan) expected() (time.Duration, bool) {
 type brokenCells struct{ error }
 
 // run runs what is missing or broken. A cell that breaks spares the rest.
-func (p *tablePlan) run(ctx context.Context, f tableFlags) error {
+func (p *cellPlan) run(ctx context.Context, f runFlags, failFast bool) error {
 	var left []int
 	for i, c := range p.planned {
 		if c.State == "missing" || c.State == "broken" {
@@ -70,9 +128,9 @@ func (p *tablePlan) run(ctx context.Context, f tableFlags) error {
 		c := p.planned[i]
 		tasks[k] = progress.Task{Name: fmt.Sprintf("%s %s seed %d", c.Method, c.Group, c.Seed), Work: work(p.cells[i])}
 	}
-	report := progress.New(os.Stderr, tasks, f.run.quiet)
+	report := progress.New(os.Stderr, tasks, f.quiet)
 	defer report.Close()
-	lab.Note, lab.Force = report.Note, f.run.force
+	lab.Note, lab.Force = report.Note, f.force
 	broken := 0
 	var first error
 	for k, i := range left {
@@ -82,7 +140,7 @@ func (p *tablePlan) run(ctx context.Context, f tableFlags) error {
 		switch {
 		case errors.Is(err, experiments.ErrStopped):
 			return err
-		case err != nil && f.failFast:
+		case err != nil && failFast:
 			return err
 		case err != nil:
 			c.State = "broken"
@@ -102,19 +160,19 @@ func (p *tablePlan) run(ctx context.Context, f tableFlags) error {
 	return nil
 }
 
-// check finds what cannot run before anything does: each method on each data set
-// once.
-func (p *tablePlan) check(ctx context.Context, lab *experiments.Lab, left []int) error {
-	seen := map[[2]string]bool{}
+// check finds what cannot run before anything does: each configuration once, by one
+// seed.
+func (p *cellPlan) check(ctx context.Context, lab *experiments.Lab, left []int) error {
+	seen := map[string]bool{}
 	for _, i := range left {
 		c := p.cells[i]
-		key := [2]string{c.Method[0], c.Dataset[0]}
-		if seen[key] {
+		c.Seed = p.cells[left[0]].Seed
+		if seen[c.Hash()] {
 			continue
 		}
-		seen[key] = true
+		seen[c.Hash()] = true
 		if err := lab.Check(ctx, c); err != nil {
-			return fmt.Errorf("%s on %s: %w", c.Method[0], experiments.DatasetName(c.Dataset[0]), err)
+			return fmt.Errorf("%s on %s: %w", p.planned[i].Method, experiments.DatasetName(c.Dataset[0]), err)
 		}
 	}
 	return nil
