@@ -1,0 +1,130 @@
+//go:build cuda_backend
+
+package cuda
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+
+	"gorgonia.org/cu"
+
+	"spotlighter/graph"
+	"spotlighter/graph/cuda/driver"
+	"spotlighter/graph/cuda/kernels"
+)
+
+// opened are the devices of this process: a card has one context a way to compute
+// products.
+var opened = struct {
+	sync.Mutex
+	devices map[string]*Device
+}{devices: map[string]*Device{}}
+
+// Open opens a card for programs whose products are computed by math.
+func Open(card int, math string) (graph.Device, error) {
+	opened.Lock()
+	defer opened.Unlock()
+	key := fmt.Sprintf("%d %s", card, math)
+	if d := opened.devices[key]; d != nil {
+		return d, nil
+	}
+	n, err := count()
+	if err != nil {
+		return nil, err
+	}
+	if card >= n {
+		return nil, fmt.Errorf("no card %d: the driver has %d", card, n)
+	}
+	d, err := newDevice(fmt.Sprintf("cuda:%d", card), math, func() (api, error) { return openCard(card, math) })
+	if err != nil {
+		return nil, err
+	}
+	opened.devices[key] = d
+	return d, nil
+}
+
+// count starts the driver and counts its cards.
+func count() (int, error) {
+	if err := driver.Open(); err != nil {
+		return 0, err
+	}
+	n, err := cu.NumDevices()
+	if err == nil && n == 0 {
+		err = errors.New("the NVIDIA driver finds no card")
+	}
+	return n, err
+}
+
+// least is the compute capability that the kernels need.
+const least = 7
+
+// inspect reads what the driver knows of a card.
+func inspect(i int) (c Card, dev cu.Device, err error) {
+	if dev, err = cu.GetDevice(i); err != nil {
+		return c, dev, err
+	}
+	if c.Name, err = dev.Name(); err != nil {
+		return c, dev, err
+	}
+	if c.Memory, err = dev.TotalMem(); err != nil {
+		return c, dev, err
+	}
+	if c.Major, c.Minor, err = dev.ComputeCapability(); err != nil {
+		return c, dev, err
+	}
+	if c.Major < least {
+		err = fmt.Errorf("%s has compute capability %d.%d, the kernels need %d.0", c.Name, c.Major, c.Minor, least)
+	}
+	return c, dev, err
+}
+
+// openCard makes a context on the thread that calls it, and loads the kernels.
+func openCard(i int, math string) (api, error) {
+	_, dev, err := inspect(i)
+	if err != nil {
+		return nil, err
+	}
+	ctx, err := dev.MakeContext(cu.SchedAuto)
+	if err != nil {
+		return nil, fmt.Errorf("card %d: no context: %w", i, err)
+	}
+	c := &card{ctx: ctx, names: map[string]int{}}
+	m, err := cu.LoadData(kernels.Base)
+	if err != nil {
+		_ = ctx.Destroy() // err says more
+		return nil, fmt.Errorf("card %d: the driver does not take the kernels (an older one than CUDA 11's?): %w", i, err)
+	}
+	c.modules = append(c.modules, m)
+	return c, nil
+}
+
+// Find looks for cards.
+func Find() Found {
+	f := Found{Built: true}
+	n, err := count()
+	if err != nil {
+		f.Err = err
+		return f
+	}
+	v := cu.Version()
+	f.Driver = fmt.Sprintf("%d.%d", v/1000, v%1000/10)
+	for i := range n {
+		c, _, err := inspect(i)
+		if err == nil {
+			c.Free, err = freeOf(i)
+		}
+		c.Err = err
+		f.Cards = append(f.Cards, c)
+	}
+	return f
+}
+
+// freeOf asks a card for its free memory, which takes a context.
+func freeOf(i int) (int64, error) {
+	d, err := Open(i, FP32)
+	if err != nil {
+		return 0, err
+	}
+	return d.(*Device).free()
+}
