@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -72,6 +73,9 @@ func (l *Lab) RunCell(ctx context.Context, c Config, say Progress) (res runfmt.R
 	if l.say != "" {
 		l.log.Warn(l.say)
 		l.say = ""
+	}
+	if l.dump != nil {
+		l.dump.Folder = filepath.Join(run.Dir, "dump")
 	}
 	start := time.Now()
 	l.log.WithFields(logrus.Fields{"state": run.State().String(), "session": run.session, "pid": os.Getpid()}).Info("begin")

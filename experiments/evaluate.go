@@ -101,6 +101,7 @@ func (l *Lab) text(ctx context.Context, m methods.Method, cl methods.Classes, va
 	if err != nil {
 		return graph.Tensor{}, err
 	}
+	s.Called("text")
 	var text *graph.Node
 	if err := graph.Try(func() { text = m.Text(mc, cl) }); err != nil || text == nil {
 		return graph.Tensor{}, err
@@ -122,11 +123,12 @@ func (l *Lab) classifier(c Config, m methods.Method, cl methods.Classes, vars []
 	if err != nil {
 		return nil, err
 	}
+	s.Called("classify")
 	outputs := map[string]*graph.Node{}
 	err = graph.Try(func() {
 		batch, frozen := l.inputs(c, m, mc, cl, encodeBatch)
 		if fedText {
-			batch.Text = s.Input("text", graph.Float32, len(cl.Names), l.model.Vision.Embed)
+			batch.Text = s.Input("text", s.Dtype(), len(cl.Names), l.model.Vision.Embed)
 		}
 		out := m.Build(mc, cl, batch)
 		outputs["logits"] = out.Logits

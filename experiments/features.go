@@ -27,21 +27,22 @@ type encoder struct {
 	pool    *cpu.Pool
 	program *graph.Program
 	names   []string
-	images  graph.Tensor // [encodeBatch, 3, S, S]
+	images  graph.Tensor // [batch, 3, S, S]
 }
 
-// newEncoder builds the program: of all of Spotlighter's features, or of the
+// newEncoder builds the program for so many images: of all of Spotlighter's features, or of the
 // image's feature alone. score is what patches are pruned by.
-func newEncoder(m *clip.Model, cfg spotlight.Config, all bool, pool *cpu.Pool, score pruneScore) (*encoder, error) {
+func newEncoder(m *clip.Model, cfg spotlight.Config, all bool, pool *cpu.Pool, score pruneScore, batch int) (*encoder, error) {
 	s, enc, err := m.Scope()
 	if err != nil {
 		return nil, err
 	}
 	side := m.Vision.ImageSize
-	e := &encoder{model: m, pool: pool, images: graph.NewTensor(graph.Float32, encodeBatch, 3, side, side)}
+	e := &encoder{model: m, pool: pool, images: graph.NewTensor(graph.Float32, batch, 3, side, side)}
+	s.Called("encode")
 	outputs := map[string]*graph.Node{}
 	err = graph.Try(func() {
-		pass := enc.Vision.ForwardBy(s.Input("images", graph.Float32, e.images.Shape...), score(s, enc.Vision))
+		pass := enc.Vision.ForwardBy(s.Input("images", s.Dtype(), e.images.Shape...), score(s, enc.Vision))
 		outputs = spotlight.Encode(cfg, enc.Vision, pass).Named()
 	})
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"spotlighter/experiments/methods"
 	"spotlighter/graph"
 	"spotlighter/graph/cpu"
+	"spotlighter/graph/inspect"
 	"spotlighter/internal/cache"
 	"spotlighter/internal/clip"
 	"spotlighter/internal/device"
@@ -38,6 +39,8 @@ type Lab struct {
 	// Note is told, in a line each, what a user should know of a run.
 	Note func(line string)
 	log  *logrus.Logger // of the run at work; its warnings are notes too
+
+	dump *inspect.Dump
 
 	// Force runs cells anew that are done or begun.
 	Force bool
@@ -153,6 +156,25 @@ func (l *Lab) know(c Config, texts []string) error {
 		}
 	}
 	return nil
+}
+
+// Inspection is what is looked at inside the programs of runs.
+type Inspection struct {
+	Numerics bool          // stop at the first NaN or infinity
+	Dump     *inspect.Dump // write named values to the run's folder; nil for none
+}
+
+// Inspect makes the lab's programs tell what they do; call it before any run.
+func (l *Lab) Inspect(i Inspection) {
+	var w []graph.Watcher
+	if i.Dump != nil { // first: what is asked for is written before a fault ends the run
+		l.dump = i.Dump
+		w = append(w, i.Dump)
+	}
+	if i.Numerics {
+		w = append(w, inspect.Numerics{})
+	}
+	l.model = l.model.Watched(w...)
 }
 
 // Model is the frozen CLIP.

@@ -53,13 +53,14 @@ func (l *Lab) newTrainer(c Config, m methods.Method, cl methods.Classes, n int) 
 	if err != nil {
 		return nil, err
 	}
+	s.Called("step")
 	t := &trainer{cfg: c, store: s.Store(), batch: min(c.Train.Batch, n)}
 	var out methods.Outputs
 	var updates []graph.Update
 	err = graph.Try(func() {
 		mc := methods.CLIP{Model: l.model, Scope: s, Encoders: enc}
 		out = l.build(c, m, mc, cl, t.batch)
-		lr := s.Input("lr", graph.Float32)
+		lr := s.Input("lr", s.Dtype())
 		if out.Groups, err = withoutFixed(out.Groups, c.Train.Fixed); err != nil {
 			graph.Failf("%v", err)
 		}
@@ -93,7 +94,7 @@ func (l *Lab) build(c Config, m methods.Method, mc methods.CLIP, cl methods.Clas
 	s := mc.Scope
 	batch, frozen := l.inputs(c, m, mc, cl, b)
 	batch.Frozen, batch.Labels = frozen, s.Input("labels", graph.Int, b)
-	batch.Clock = methods.Clock{Epoch: s.Input("epoch", graph.Int, 1), EpochOver: s.Input("epoch.over", graph.Float32), TrainingOver: s.Input("training.over", graph.Float32)}
+	batch.Clock = methods.Clock{Epoch: s.Input("epoch", graph.Int, 1), EpochOver: s.Input("epoch.over", s.Dtype()), TrainingOver: s.Input("training.over", s.Dtype())}
 	batch.Text = m.Text(mc, cl)
 	return m.Build(mc, cl, batch)
 }
@@ -107,9 +108,9 @@ func (l *Lab) inputs(c Config, m methods.Method, mc methods.CLIP, cl methods.Cla
 		f := spotlight.Inputs(c.Spotlight, mc.Scope, v, b)
 		return methods.Batch{Features: f}, f.Image
 	}
-	images := mc.Scope.Input(imagesInput, graph.Float32, b, 3, v.ImageSize, v.ImageSize)
+	images := mc.Scope.Input(imagesInput, mc.Scope.Dtype(), b, 3, v.ImageSize, v.ImageSize)
 	f := spotlight.Encode(c.Spotlight, mc.Vision, m.Image(mc, cl, images))
-	return methods.Batch{Features: f, Images: images}, mc.Scope.Input("image", graph.Float32, b, v.Embed)
+	return methods.Batch{Features: f, Images: images}, mc.Scope.Input("image", mc.Scope.Dtype(), b, v.Embed)
 }
 
 // run trains from t.at to the end, or until the context ends between two steps.

@@ -101,5 +101,5 @@ func (l *Lab) encoder(ctx context.Context, c Config, names []string, all bool) (
 	if err != nil {
 		return nil, err
 	}
-	return newEncoder(l.model, c.Spotlight, all, l.pool, score)
+	return newEncoder(l.model, c.Spotlight, all, l.pool, score, encodeBatch)
 }

@@ -196,11 +196,12 @@ func (t *Trained) compile(ctx context.Context, views bool) error {
 	if err != nil {
 		return err
 	}
+	s.Called("predict")
 	side := l.model.Vision.ImageSize
 	t.images = graph.NewTensor(graph.Float32, t.Batch, 3, side, side)
 	outputs := map[string]*graph.Node{}
 	err = graph.Try(func() {
-		images := s.Input(imagesInput, graph.Float32, t.images.Shape...)
+		images := s.Input(imagesInput, s.Dtype(), t.images.Shape...)
 		var pass vit.Output
 		if methods.ReadsImages(c.Method[0]) {
 			pass = t.method.Image(mc, cl, images)

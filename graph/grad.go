@@ -44,6 +44,9 @@ func (s *Scope) Grad(loss *Node, wrt []*Variable) ([]*Node, error) {
 			return nil, err
 		}
 	}
+	for i, v := range wrt {
+		s.Label("grad/"+v.Name, grads[i])
+	}
 	return grads, nil
 }
 
@@ -97,6 +100,9 @@ func operands(g *gorgonia.ExprGraph, n *Node) []*Node {
 	}
 	return slices.Clip(c)
 }
+
+// Operands lists the nodes that a node is computed from, in order.
+func (s *Scope) Operands(n *Node) []*Node { return operands(s.graph, n) }
 
 // sum is Gorgonia's addition of two gradients of one shape.
 type sum struct{ NoGrad }

@@ -100,7 +100,7 @@ func builderOf(n *Node) *builder {
 // with an *Error when the operands do not fit.
 func Apply(op Op, in ...*Node) *Node {
 	b := builderOf(in[0])
-	o := &symbol{Op: op, b: b, layer: strings.Join(b.path, "."), in: typesOf(in)}
+	o := &symbol{Op: op, b: b, layer: strings.Join(b.path, "."), phase: b.phase(), in: typesOf(in)}
 	fail := func(err error) {
 		e := &Error{Op: op.Name(), Layer: o.layer, Err: err}
 		for _, t := range o.in {
@@ -130,6 +130,15 @@ func Apply(op Op, in ...*Node) *Node {
 			return n
 		}
 	}
+}
+
+// OpOf returns the op that computes a node; nil for a leaf, and for the additions
+// with which Gorgonia sums gradients.
+func OpOf(n *Node) Op {
+	if o, ok := n.Op().(*symbol); ok {
+		return o.Op
+	}
+	return nil
 }
 
 // TypeOf returns the type of a node's value.
@@ -168,6 +177,7 @@ type symbol struct {
 	b      *builder
 	serial uint64
 	layer  string
+	phase  Phase
 	in     []Type
 	out    Type
 }

@@ -25,6 +25,9 @@ type Program struct {
 	work    []work         // by step
 	warm    bool           // it has run: scratch memory has its size, and work can be kept
 	loaded  *loaded        // the program on a device; nil on the CPU
+	watched *watched       // nil when nobody watches
+	title   string
+	held    map[int]Tensor // by value, nil until Hold
 }
 
 type feed struct {
@@ -80,6 +83,7 @@ func (s *Scope) CompileWith(o Options, pool *cpu.Pool, outputs map[string]*Node,
 		written[u.Var] = true
 		nodes = append(nodes, u.Value)
 	}
+	o.Plain = o.Plain || s.watchedPlain()
 	pl, err := makePlan(s, nodes, o)
 	if err != nil {
 		return nil, err
@@ -94,12 +98,16 @@ func (s *Scope) CompileWith(o Options, pool *cpu.Pool, outputs map[string]*Node,
 	p.bindLeaves(s)
 	p.keepBefore(written)
 	if d := s.store.device(); d != nil {
+		if len(s.watch) > 0 {
+			return nil, &Error{What: "a program on a device cannot be watched (checks, dumps and profiles need the CPU)"}
+		}
 		if err := p.load(d); err != nil {
 			return nil, err
 		}
 		return p, nil
 	}
 	p.allocate()
+	p.watched = s.watchedBy(p, outputs)
 	return p, nil
 }
 
@@ -187,20 +195,20 @@ func (p *Program) Run(ctx context.Context, feeds map[string]Tensor) error {
 	if p.loaded != nil {
 		return p.runLoaded(ctx)
 	}
+	if p.watched != nil {
+		if err := p.watched.begin(); err != nil {
+			return err
+		}
+	}
 	for i := range p.plan.steps {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		st := &p.plan.steps[i]
-		if st.view {
-			p.values[st.out] = p.values[st.in[0]]
-			p.values[st.out].Shape = p.plan.values[st.out].typ.Shape
-			continue
-		}
-		for k, v := range st.in {
-			p.in[i][k] = p.values[v]
-		}
-		if err := p.run(st, &p.work[i], p.in[i]); err != nil {
+		if p.watched == nil {
+			if err := p.step(i); err != nil {
+				return err
+			}
+		} else if err := p.watched.step(i); err != nil {
 			return err
 		}
 	}
@@ -213,6 +221,24 @@ func (p *Program) Run(ctx context.Context, feeds map[string]Tensor) error {
 		u.v.Value.copyFrom(p.values[u.value])
 	}
 	return nil
+}
+
+// step runs one op.
+func (p *Program) step(i int) error {
+	st := &p.plan.steps[i]
+	if t, ok := p.held[st.out]; ok {
+		p.values[st.out] = t
+		return nil
+	}
+	if st.view {
+		p.values[st.out] = p.values[st.in[0]]
+		p.values[st.out].Shape = p.plan.values[st.out].typ.Shape
+		return nil
+	}
+	for k, v := range st.in {
+		p.in[i][k] = p.values[v]
+	}
+	return p.run(st, &p.work[i], p.in[i])
 }
 
 func (p *Program) feed(feeds map[string]Tensor) error {

@@ -27,6 +27,9 @@ type shared struct {
 	order  []*Variable
 	consts map[*Node]Tensor
 	inputs map[string]*Node
+	labels map[*Node]string // by Label
+	watch  []Watcher
+	title  string // of programs, to those who watch them
 }
 
 // New returns the root scope of an empty graph whose variables live in store
@@ -35,7 +38,7 @@ func New(store *Store, dtype Dtype) *Scope {
 	g := gorgonia.NewGraph()
 	return &Scope{shared: &shared{
 		graph: g, store: store, dtype: dtype, build: newBuilder(g),
-		vars: map[string]*Node{}, consts: map[*Node]Tensor{}, inputs: map[string]*Node{},
+		vars: map[string]*Node{}, consts: map[*Node]Tensor{}, inputs: map[string]*Node{}, labels: map[*Node]string{},
 	}}
 }
 

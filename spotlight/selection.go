@@ -164,12 +164,14 @@ type scramble struct{ graph.NoGrad }
 func (scramble) Name() string                              { return "scramble" }
 func (scramble) Infer(in []graph.Type) (graph.Type, error) { return in[0], nil }
 func (scramble) Run(_ *graph.Ctx, out graph.Tensor, in []graph.Tensor) error {
-	for i := range out.Len() {
-		if out.Dtype == graph.Float64 {
-			out.F64[i] = noise(math.Float64bits(in[0].F64[i]) + uint64(i%last(out.Shape)))
-		} else {
-			out.F32[i] = float32(noise(uint64(math.Float32bits(in[0].F32[i])) + uint64(i%last(out.Shape))<<32))
-		}
+	at := func(i int, score float32) float32 { // by Float32 in both types: one choice
+		return float32(noise(uint64(math.Float32bits(score)) + uint64(i%last(out.Shape))<<32))
+	}
+	for i, v := range in[0].F32 {
+		out.F32[i] = at(i, v)
+	}
+	for i, v := range in[0].F64 {
+		out.F64[i] = float64(at(i, float32(v)))
 	}
 	return nil
 }

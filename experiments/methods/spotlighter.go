@@ -59,6 +59,9 @@ func (m spotlighter) Build(c CLIP, cl Classes, b Batch) Outputs {
 	if out.SemanticScore != nil {
 		o.Named[NamedSemantic] = out.SemanticScore
 	}
+	for name, n := range o.Named {
+		c.Scope.Label(name, n)
+	}
 	if m.trainingFree || b.Labels == nil {
 		return o
 	}

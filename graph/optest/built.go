@@ -77,6 +77,7 @@ func (b *built) run(t *testing.T, threads int) result {
 	if err != nil {
 		t.Fatalf("compile: %v", err)
 	}
+	defer covered.add(b)
 	var r [2]result
 	for i := range r {
 		if i == 1 {

@@ -31,6 +31,9 @@ type runFlags struct {
 	force       bool
 	threads     int
 	device      string
+
+	numerics bool     // stop at the first NaN or infinity
+	dump     []string // nodes to write
 }
 
 func (f *runFlags) add(c *cobra.Command) {
@@ -40,6 +43,8 @@ func (f *runFlags) add(c *cobra.Command) {
 	c.Flags().BoolVar(&f.sheet, "sheet", true, "draw the contact sheet of the kept tokens")
 	c.Flags().IntVar(&f.threads, "threads", 0, "threads; 0: all cores")
 	deviceFlag(c.Flags(), &f.device)
+	c.Flags().BoolVar(&f.numerics, "check-numerics", false, "stop at the first NaN or infinity, and say in which op it arose (slower)")
+	c.Flags().StringArrayVar(&f.dump, "dump", nil, "write a `NODE` of the graphs to the run's folder, as dump/PROGRAM/NODE.npy: a name or a pattern with *; repeatable (slower)")
 }
 
 func runCommand() *cobra.Command {
@@ -99,6 +104,10 @@ func runAll(ctx context.Context, cfg experiments.Config, f runFlags, name string
 	if err != nil {
 		return err
 	}
+	dump, err := f.inspect(lab)
+	if err != nil {
+		return err
+	}
 	cells := cfg.Cells()
 	tasks := make([]progress.Task, len(cells))
 	for i, c := range cells {
@@ -113,7 +122,7 @@ func runAll(ctx context.Context, cfg experiments.Config, f runFlags, name string
 		p.Start(i)
 		res, dir, done, err := lab.RunCell(ctx, c, func(s experiments.Step) { p.Step(progress.Step(s)) })
 		if err != nil {
-			return err
+			return withDump(err, dump)
 		}
 		all, dirs = append(all, res), append(dirs, dir)
 		outcome := scores(cfg.Protocol, res)
@@ -124,6 +133,9 @@ func runAll(ctx context.Context, cfg experiments.Config, f runFlags, name string
 		}
 	}
 	p.Close()
+	if err := reportDump(dump); err != nil {
+		return err
+	}
 	sheet := ""
 	if f.sheet {
 		if sheet, err = drawSheet(cfg.Out, name, cells, dirs); err != nil {

@@ -28,6 +28,9 @@ type Model struct {
 	Hash      string  // of the weights: what features of this model are known by
 
 	store     *graph.Store
+	frozen    *graph.Store // what graphs read: store, or a copy of it in dtype
+	dtype     graph.Dtype
+	watch     []graph.Watcher
 	tokenizer *textenc.Tokenizer
 	vocab     *Vocabulary
 	promptEnd string // "." where the model was trained on sentences
@@ -50,6 +53,12 @@ func Declare(s *graph.Scope, w layers.Weights, v vit.Config, t textenc.Config) (
 // other variables live in own.
 func (m *Model) Scope() (*graph.Scope, Encoders, error) {
 	s := graph.New(graph.NewStore(m.store), graph.Float32)
+	if m.frozen != nil {
+		s = graph.New(graph.NewStore(m.frozen), m.dtype)
+	}
+	for _, w := range m.watch {
+		s.Watch(w)
+	}
 	var e Encoders
 	err := graph.Try(func() { e, _ = Declare(s, layers.Weights{Kind: graph.Frozen}, m.Vision, m.Text) })
 	return s, e, err
@@ -212,6 +221,26 @@ func (m *Model) Truncating() *Model {
 func (m *Model) Pruned(p vit.Prune) *Model {
 	c := *m
 	c.Vision.Prune = p
+	return &c
+}
+
+// Double is the model computing in Float64, for checks: its graphs read copies of
+// the weights.
+func (m *Model) Double() *Model {
+	c := *m
+	c.frozen, c.dtype = graph.NewStore(nil), graph.Float64
+	for _, v := range m.store.Variables() {
+		if v.Value.Len() > 0 {
+			c.frozen.Set(v.Name, v.Kind, v.Value.Convert(graph.Float64))
+		}
+	}
+	return &c
+}
+
+// Watched is the model with watchers of all programs that are compiled over it.
+func (m *Model) Watched(w ...graph.Watcher) *Model {
+	c := *m
+	c.watch = append(slices.Clone(m.watch), w...)
 	return &c
 }
 

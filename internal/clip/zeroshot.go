@@ -39,6 +39,7 @@ func (z *ZeroShot) Text(ctx context.Context, texts []string) (graph.Tensor, erro
 	if err != nil {
 		return graph.Tensor{}, err
 	}
+	s.Called("prompts")
 	var out *layers.Node
 	err = graph.Try(func() {
 		out = layers.L2Normalize(e.Text.Classes(prompts, textenc.Context{}, z.Options), 0)

@@ -1,0 +1,10 @@
+package release
+
+import (
+	"os"
+	"testing"
+
+	"spotlighter/graph/optest"
+)
+
+func TestMain(m *testing.M) { os.Exit(optest.Main(m)) }
