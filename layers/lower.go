@@ -170,7 +170,8 @@ func (o firstAttention) Lower(l *kernels.List, out kernels.Tensor, in []kernels.
 }
 
 func (o sharedAttention) heads(s []int) kernels.Heads {
-	return kernels.Heads{Items: 1, Tokens: s[0], Width: s[1] / 3, Heads: o.Heads, Causal: true, Prefix: o.Prefix, Lengths: decode(o.Lengths)}
+	n := len(s) - 2 // leading axes
+	return kernels.Heads{Items: count(s[:n]), Tokens: s[n], Width: s[n+1] / 3, Heads: o.Heads, Causal: true, Prefix: o.Prefix, Lengths: decode(o.Lengths)}
 }
 
 func (o sharedAttention) Lower(l *kernels.List, out kernels.Tensor, in []kernels.Tensor) error {

@@ -11,6 +11,7 @@ import (
 
 // built is a case as a graph.
 type built struct {
+	store  *graph.Store
 	scope  *graph.Scope
 	values []graph.Tensor // of the inputs
 	nodes  []*graph.Node  // of the inputs
@@ -28,8 +29,9 @@ const weights = "weights of the loss"
 // build makes the case's graph, with the gradients of its float inputs.
 func (c Case) build(t *testing.T, dtype graph.Dtype) *built {
 	t.Helper()
-	s := graph.New(graph.NewStore(nil), dtype)
-	b := &built{scope: s, values: c.values(), feeds: map[string]graph.Tensor{}}
+	store := graph.NewStore(nil)
+	s := graph.New(store, dtype)
+	b := &built{store: store, scope: s, values: c.values(), feeds: map[string]graph.Tensor{}}
 	err := graph.Try(func() {
 		for i, v := range b.values {
 			if v.Dtype == graph.Int {

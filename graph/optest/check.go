@@ -15,7 +15,8 @@ import (
 //   - Float32 agrees with Float64, on every kernel path of the processor;
 //   - any number of threads and a second run give the same bits;
 //   - the value agrees with Want;
-//   - Gorgonia's own machines compute the same from the same graph.
+//   - Gorgonia's own machines compute the same from the same graph;
+//   - the CUDA kernels of each op compute the same, interpreted.
 func Check(t *testing.T, c Case) {
 	t.Helper()
 	t.Run(c.Name, func(t *testing.T) {
@@ -37,6 +38,7 @@ func Check(t *testing.T, c Case) {
 			single.threads(t, r)
 			single.near(t, "Float32", r, exact, or(c.F32Tol, 1e-5))
 		})
+		c.kernels(t)
 		if c.SkipStock == "" {
 			c.stock(t, exact)
 		} else {

@@ -12,7 +12,7 @@ type Heads struct {
 	Causal                      bool
 
 	// Lengths, if not nil, are of texts that share their first Prefix tokens, one
-	// after the other after those, in a single item: see layers.SharedAttention.
+	// after the other after those, in each item: see layers.SharedAttention.
 	Prefix  int
 	Lengths []int
 }
@@ -74,24 +74,24 @@ func (l *List) AttentionGrad(h Heads, dqkv, qkv, dy Tensor) error {
 		[]any{qkv, begin, dy, dqkv, sums, deltas, h.Tokens, h.Heads, h.Width, h.Prefix, h.Causal, h.scale()}); err != nil {
 		return err
 	}
-	keys := func(first, n, splits int, dk, dv Ptr, ld, stride int) error {
+	keys := func(first, n, splits int, dk, dv Ptr, ld, item, part int) error {
 		blocks := h.Items * splits * h.Heads * ((n + queries - 1) / queries)
-		return l.launch("attention_grad_keys", blocks, rowThreads, h.size(),
-			[]any{qkv, begin, dy, sums, deltas, dk, dv, h.Tokens, n, h.Heads, h.Width, h.Prefix, h.Causal, h.scale(), first, ld, splits, stride})
+		return l.launch("attention_grad_keys", blocks, rowThreads, h.size(), []any{qkv, begin, dy, sums, deltas, dk, dv,
+			h.Tokens, n, h.Heads, h.Width, h.Prefix, h.Causal, h.scale(), first, splits, ld, item, part})
 	}
-	w := h.Width
-	at := func(row, part int) Ptr { return dqkv.Ptr.Plus(row*3*w+part*w, floatSize) }
+	w, ld, item := h.Width, 3*h.Width, h.Tokens*3*h.Width
+	at := func(row, part int) Ptr { return dqkv.Ptr.Plus(row*ld+part*w, floatSize) }
 	splits := (h.Tokens/queries + queryTiles - 1) / queryTiles
 	if h.Lengths == nil || splits < 2 {
-		return keys(0, h.Tokens, 1, at(0, 1), at(0, 2), 3*w, 0)
+		return keys(0, h.Tokens, 1, at(0, 1), at(0, 2), ld, item, 0)
 	}
 	// All texts read the prefix: its keys' gradients are summed in parts.
-	part := h.Prefix * w
+	part := h.Items * h.Prefix * w
 	dk, dv := l.floats(splits*part), l.floats(splits*part)
-	if err := keys(0, h.Prefix, splits, dk, dv, w, part); err != nil {
+	if err := keys(0, h.Prefix, splits, dk, dv, w, h.Prefix*w, part); err != nil {
 		return err
 	}
-	if err := keys(h.Prefix, h.Tokens-h.Prefix, 1, at(h.Prefix, 1), at(h.Prefix, 2), 3*w, 0); err != nil {
+	if err := keys(h.Prefix, h.Tokens-h.Prefix, 1, at(h.Prefix, 1), at(h.Prefix, 2), ld, item, 0); err != nil {
 		return err
 	}
 	for i, parts := range []Ptr{dk, dv} {
@@ -99,8 +99,8 @@ func (l *List) AttentionGrad(h Heads, dqkv, qkv, dy Tensor) error {
 		if err := l.Reduce(Sum, sum, parts, 1, splits, part, 1); err != nil {
 			return err
 		}
-		to := Layout{at(0, 1+i), []int{3 * w, 1}}
-		if err := l.Copy([]int{h.Prefix, w}, to, Layout{sum, []int{w, 1}}); err != nil {
+		to, from := Layout{at(0, 1+i), []int{item, ld, 1}}, Layout{sum, []int{h.Prefix * w, w, 1}}
+		if err := l.Copy([]int{h.Items, h.Prefix, w}, to, from); err != nil {
 			return err
 		}
 	}

@@ -179,11 +179,12 @@ KERNEL attention_grad_queries(const float* qkv, const long* begin, const float* 
 
 // The gradients of keys and values: dv = sum p dy, dk = scale sum p (dp - delta) q;
 // a block BACK keys of one head, over the queries that see them. Part s of splits
-// takes every splits-th tile of queries; its sums go to dk and dv, rows ld apart
-// and parts stride apart.
+// takes every splits-th tile of queries; its sums go to dk and dv, whose rows,
+// items and parts lie as far apart as ld_out, item_out and part_out say.
 KERNEL attention_grad_keys(const float* qkv, const long* begin, const float* dy, const float* log_sums,
                            const float* deltas, float* dk, float* dv, int tokens, int keys, int heads, int width,
-                           int prefix, int causal, float scale, int first_key, int ld_out, int splits, long stride) {
+                           int prefix, int causal, float scale, int first_key, int splits, int ld_out, long item_out,
+                                long part_out) {
   SHARED float q[BACK][MAX_WIDTH + 1], g[BACK][MAX_WIDTH + 1], k[BACK][MAX_WIDTH], v[BACK][MAX_WIDTH],
       p[BACK][BACK + 1], ds[BACK][BACK + 1];
   Mask mask = {begin, prefix, causal, tokens};
@@ -223,7 +224,7 @@ KERNEL attention_grad_keys(const float* qkv, const long* begin, const float* dy,
     SYNC();
   }
   if (from + r >= end) return;
-  long at = part * stride + (item * keys + from - first_key + r) * ld_out + head * d;
+  long at = part * part_out + item * item_out + (long)(from - first_key + r) * ld_out + head * d;
   store_row(dk + at, key_acc, 1.f, lane, d);
   store_row(dv + at, value_acc, 1.f, lane, d);
 }
