@@ -185,7 +185,7 @@ static int not_found(void) { return NOT_FOUND; }
 
 #define THUNK(f) \
 	__attribute__((visibility("hidden"), used)) void *slot_##f = not_initialized; \
-	__asm__(".text\n.globl " #f "\n.hidden " #f "\n.type " #f ", %function\n" #f ":\n" JUMP(f) ".size " #f ", .-" #f "\n");
+	__asm__(".pushsection .text\n.globl " #f "\n.hidden " #f "\n.type " #f ", %function\n" #f ":\n" JUMP(f) ".size " #f ", .-" #f "\n.popsection\n");
 FUNCTIONS(THUNK)
 
 // cu calls this when the process starts, and ends it on an error.
