@@ -151,6 +151,15 @@ func (l *Lab) fit(ctx context.Context, c Config, run *Run, m methods.Method, say
 	if err != nil {
 		return nil, err
 	}
+	if methods.ReadsSupport(c.Method[0]) {
+		if cl.Support, err = l.support(ctx, c, func(name string, share float64) { say(Step{Phase: name, Done: share * startTraining}) }); err != nil {
+			return nil, err
+		}
+	}
+	if f, ok := m.(methods.Fitter); ok {
+		say(Step{Phase: "fit", Done: startTraining})
+		return l.fitAll(ctx, c, run, f, cl, res)
+	}
 	t, err := l.newTrainer(c, m, cl, len(l.labels))
 	if err != nil {
 		return nil, err

@@ -26,7 +26,10 @@ func (l *Lab) Check(ctx context.Context, c Config) error {
 	if _, err := l.encoder(ctx, c, cl.Names, methods.KeepsTokens(c.Method[0], c.Spotlight)); err != nil {
 		return err
 	}
-	if methods.Learns(c.Method[0]) {
+	if methods.ReadsSupport(c.Method[0]) {
+		cl.Support = l.blank(c, len(cl.Names))
+	}
+	if _, ok := m.(methods.Fitter); !ok && methods.Learns(c.Method[0]) {
 		_, err = l.newTrainer(c, m, cl, c.Train.Batch)
 		return err
 	}

@@ -211,6 +211,16 @@ func (l *Lab) Trainables(ctx context.Context, c Config) ([]*graph.Variable, erro
 	if err != nil {
 		return nil, err
 	}
+	if methods.ReadsSupport(c.Method[0]) {
+		cl.Support = l.blank(c, len(cl.Names))
+	}
+	if f, ok := m.(methods.Fitter); ok {
+		_, mc, err := l.scope(nil)
+		if err != nil {
+			return nil, err
+		}
+		return f.Fit(ctx, l.pool, mc, cl)
+	}
 	t, err := l.newTrainer(c, m, cl, c.Train.Batch)
 	if err != nil {
 		return nil, err

@@ -134,7 +134,7 @@ func (s *scorer) tell(phase string, share float64) {
 
 // at is the step of training that the numbers of the test belong to: the last.
 func (s *scorer) at(c Config) int {
-	if !methods.Learns(c.Method[0]) {
+	if _, ok := s.method.(methods.Fitter); ok || !methods.Learns(c.Method[0]) {
 		return 0
 	}
 	return c.Train.Epochs * (len(s.lab.labels) / max(1, min(c.Train.Batch, len(s.lab.labels))))

@@ -91,6 +91,9 @@ func (t *Trained) open(ctx context.Context, dir string, u Use) error {
 			return fmt.Errorf("%s: want the classes of the run", why)
 		}
 	}
+	if methods.Alone(c.Method[0]) && !slices.Equal(t.Classes, t.learned) {
+		return fmt.Errorf("method %s tells apart the %d classes that it learned and no others: want --classes FILE with %s", c.Method[0], len(t.learned), strings.Join(t.learned, ", "))
+	}
 	c.Threads, c.Device = u.Threads, cmp.Or(u.Device, device.CPU)
 	if t.lab, err = openLab(c); err != nil {
 		return err
@@ -146,31 +149,47 @@ func (t *Trained) load(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
+	values, err := learnedValues(path)
+	if err != nil {
+		return err
+	}
+	if methods.ReadsSupport(t.Config.Method[0]) { // how many images there were the values alone say
+		for name, x := range values {
+			s.Store().Set(name, methods.SupportKind(name), x)
+		}
+		t.vars = s.Store().Variables()
+		return nil
+	}
 	err = graph.Try(func() { t.lab.build(t.Config, t.method, mc, cl, 1) }) // a training step declares all variables
 	if err != nil {
 		return err
-	}
-	f, err := weights.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	values := map[string]graph.Tensor{}
-	for _, name := range f.Names() {
-		if strings.HasPrefix(name, optimScope+".") { // momenta
-			continue
-		}
-		x, err := f.Tensor(name)
-		if err != nil {
-			return err
-		}
-		values[name] = graph.Floats(x.Data, x.Shape...)
 	}
 	if err := s.Store().Load(values); err != nil {
 		return fmt.Errorf("%s does not fit %d classes and a CLIP of width %d: %w", runfmt.CheckpointFile, len(t.learned), t.lab.model.Vision.Embed, err)
 	}
 	t.vars = s.Store().Variables()
 	return nil
+}
+
+// learnedValues is what a checkpoint holds but for the optimiser's state.
+func learnedValues(path string) (map[string]graph.Tensor, error) {
+	f, err := weights.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	values := map[string]graph.Tensor{}
+	for _, name := range f.Names() {
+		if strings.HasPrefix(name, optimScope+".") {
+			continue
+		}
+		x, err := f.Tensor(name)
+		if err != nil {
+			return nil, err
+		}
+		values[name] = graph.Floats(x.Data, x.Shape...)
+	}
+	return values, nil
 }
 
 // compile builds the program from images to logits.

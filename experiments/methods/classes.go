@@ -31,16 +31,23 @@ func ForClasses(vars []*graph.Variable, learned []string, cl Classes, cfg spotli
 		switch {
 		case CarriesOver(v, cfg):
 			out = append(out, v)
+		case v.Name == CacheValues:
+			out = append(out, rowsOf(v, zeros(v, cl), at, cl.Names))
 		case cfg.Variant == spotlight.Release: // its bank belongs to no class
 		case v.Name == BankName:
 			out = append(out, rowsOf(v, StartBank(cl, cfg), at, cl.Names))
 		case v.Name == readingName, v.Name == seenName:
-			shape := v.Value.Shape.Clone()
-			shape[0] = len(cl.Names)
-			out = append(out, rowsOf(v, graph.NewTensor(graph.Float32, shape...), at, cl.Names))
+			out = append(out, rowsOf(v, zeros(v, cl), at, cl.Names))
 		}
 	}
 	return out
+}
+
+// zeros is a value like v's with a row for each class.
+func zeros(v *graph.Variable, cl Classes) graph.Tensor {
+	shape := v.Value.Shape.Clone()
+	shape[0] = len(cl.Names)
+	return graph.NewTensor(graph.Float32, shape...)
 }
 
 // rowsOf puts the rows of learned classes into a value for others.

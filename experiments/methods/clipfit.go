@@ -72,4 +72,3 @@ func (m clipfit) Build(c CLIP, cl Classes, b Batch) Outputs {
 	}
 	return o
 }
-

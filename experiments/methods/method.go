@@ -45,6 +45,8 @@ type Classes struct {
 	// Encode runs the frozen text encoder on other texts: features [n, D], not
 	// normalised. It is called while a graph is built, never in one.
 	Encode func(texts []string) (graph.Tensor, error)
+	// Support is there in training, for rows that ask for it.
+	Support *Support
 }
 
 // Batch holds the nodes that a program is fed.

@@ -18,6 +18,12 @@ type Row struct {
 	// Frozen: beside its own pass it reads the frozen encoder's feature of training
 	// images (Batch.Frozen).
 	Frozen bool
+	// Support: it has all training images at once (Classes.Support). Of classes that
+	// these do not show it knows nothing, and classifies them as CLIP does.
+	Support bool
+	// Alone: its classifier holds the classes that it learned and takes no others
+	// beside them.
+	Alone bool
 	// Section holds the settings that are the row's own.
 	Section Section
 	// Closed says why, under these settings, what the row learned serves no class but
@@ -138,6 +144,13 @@ func Templates(name string, o Options) []string {
 	}
 	return nil
 }
+
+// ReadsSupport says whether the method of that name has all training images at once.
+func ReadsSupport(name string) bool { return of(name).Support }
+
+// Alone says whether the method of that name classifies those classes that it
+// learned by a classifier that takes no others beside them.
+func Alone(name string) bool { return of(name).Alone }
 
 // Closed says why what the method of that name learned serves no class but those
 // that it learned, "" where it serves others.
