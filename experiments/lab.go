@@ -203,6 +203,14 @@ func (l *Lab) classes(ctx context.Context, c Config, names []string) (methods.Cl
 	return cl, err
 }
 
+// unread are classes for a program that is never run: no text is encoded for it.
+func (l *Lab) unread(cl methods.Classes) methods.Classes {
+	cl.Encode = func(texts []string) (graph.Tensor, error) {
+		return graph.NewTensor(graph.Float32, len(texts), l.model.Text.Embed), nil
+	}
+	return cl
+}
+
 // testKey is equal for cells that read the same features of the same test images.
 func (c Config) testKey() string {
 	return fmt.Sprintf("%s %s %+v %s %s %s %v", c.Protocol, c.Dataset[0], c.Data, c.featureKey(), c.Cache, c.CacheFolder, c.CacheFP16)

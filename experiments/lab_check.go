@@ -30,7 +30,7 @@ func (l *Lab) Check(ctx context.Context, c Config) error {
 		cl.Support = l.blank(c, len(cl.Names))
 	}
 	if _, ok := m.(methods.Fitter); !ok && methods.Learns(c.Method[0]) {
-		_, err = l.newTrainer(c, m, cl, c.Train.Batch)
+		_, err = l.newTrainer(c, m, l.unread(cl), c.Train.Batch)
 		return err
 	}
 	_, err = l.classifier(c, m, cl, nil, true)

@@ -221,7 +221,7 @@ func (l *Lab) Trainables(ctx context.Context, c Config) ([]*graph.Variable, erro
 		}
 		return f.Fit(ctx, l.pool, mc, cl)
 	}
-	t, err := l.newTrainer(c, m, cl, c.Train.Batch)
+	t, err := l.newTrainer(c, m, l.unread(cl), c.Train.Batch)
 	if err != nil {
 		return nil, err
 	}

@@ -160,7 +160,7 @@ func (t *Trained) load(ctx context.Context, path string) error {
 		t.vars = s.Store().Variables()
 		return nil
 	}
-	err = graph.Try(func() { t.lab.build(t.Config, t.method, mc, cl, 1) }) // a training step declares all variables
+	err = graph.Try(func() { t.lab.build(t.Config, t.method, mc, t.lab.unread(cl), 1) }) // a training step declares all variables
 	if err != nil {
 		return err
 	}

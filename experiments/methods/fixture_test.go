@@ -27,6 +27,9 @@ const parity = 1e-4
 // The classes of the fixtures, in the words of testdata/published.py.
 var fixtureClasses = []string{"red cat", "green dog", "blue bird", "fish", "red fish"}
 
+// fixtureSteps is how many steps the fixtures are trained, of an epoch each.
+const fixtureSteps = 2
+
 // reference is a published method's numbers on the tiny random CLIP.
 type reference struct {
 	t *testing.T
@@ -52,7 +55,7 @@ func openReference(t *testing.T, name string) reference {
 
 // options are those of the fixtures' training.
 func (r reference) options(words string, settings map[string]Settings) Options {
-	return Options{ContextWords: words, Momentum: .9, WeightDecay: 5e-4, Seed: 1, Spotlight: spotlight.Default(), TextEncoder: textenc.Fast(), Settings: settings}
+	return Options{ContextWords: words, Momentum: .9, WeightDecay: 5e-4, Seed: 1, Epochs: fixtureSteps, Spotlight: spotlight.Default(), TextEncoder: textenc.Fast(), Settings: settings}
 }
 
 // classes prepares the fixtures' classes with the texts of the context words.
@@ -70,6 +73,9 @@ func (r reference) classes(words string) Classes {
 	if cl.Text, err = clip.NewZeroShot(r.model, r.pool).Text(context.Background(), texts); err != nil {
 		r.t.Fatal(err)
 	}
+	cl.Encode = func(texts []string) (graph.Tensor, error) {
+		return clip.EncodeTexts(context.Background(), r.model, r.pool, texts)
+	}
 	return cl
 }
 
@@ -79,6 +85,7 @@ type training struct {
 	store   *graph.Store
 	program *graph.Program
 	vars    []*graph.Variable
+	steps   int // taken
 }
 
 // train builds a method's step over rows [lo, hi) of the images. What store holds
@@ -106,6 +113,10 @@ func (r reference) train(name string, o Options, cl Classes, store *graph.Store,
 		b := r.batch(name, m, c, cl, lo, hi)
 		b.Text = m.Text(c, cl)
 		b.Labels = s.Const(graph.Ints(r.Ints("labels").Int[lo:hi], hi-lo))
+		b.Clock = Clock{Epoch: s.Input("epoch", graph.Int, 1), EpochOver: s.Input("epoch.over", graph.Float32), TrainingOver: s.Input("training.over", graph.Float32)}
+		if ReadsImages(name) && ReadsFrozen(name) {
+			b.Frozen = unit(c.Vision.Forward(b.Images).Feature)
+		}
 		out := m.Build(c, cl, b)
 		outputs["loss"], outputs["logits"] = out.Loss, out.Logits
 		for _, g := range out.Groups {
@@ -123,6 +134,9 @@ func (r reference) train(name string, o Options, cl Classes, store *graph.Store,
 		for _, g := range out.Groups {
 			updates = append(updates, g.Optimizer.Updates(s.Sub("optim"), layers.Scale(lr, g.LRScale), g.Vars, grads[:len(g.Vars)])...)
 			grads = grads[len(g.Vars):]
+		}
+		if out.After != nil {
+			updates = out.After(s.Sub("optim"), updates)
 		}
 	})
 	if err != nil {
@@ -160,8 +174,53 @@ func (x *training) start(name, of string) {
 // step trains once.
 func (x *training) step(lr float32) {
 	x.r.t.Helper()
-	if err := x.program.Run(context.Background(), map[string]graph.Tensor{"lr": graph.Floats([]float32{lr})}); err != nil {
+	x.steps++
+	over := float32(x.steps / fixtureSteps)
+	err := x.program.Run(context.Background(), map[string]graph.Tensor{
+		"lr": graph.Floats([]float32{lr}), "epoch": graph.Ints([]int{x.steps - 1}, 1),
+		"epoch.over": graph.Floats([]float32{1}), "training.over": graph.Floats([]float32{over}),
+	})
+	if err != nil {
 		x.r.t.Fatal(err)
+	}
+}
+
+// follow trains a method beside the reference, from where that starts, and compares
+// what a step gives; names are ours of the reference's. Learned context of words
+// starts where the reference's does by itself.
+func (r reference) follow(name string, o Options, cl Classes, names map[string]string) {
+	r.t.Helper()
+	x := r.train(name, o, cl, nil, 0, r.Tensor("images").Shape[0])
+	if len(x.vars) != len(names) {
+		r.t.Errorf("%d variables are learned, want %d", len(x.vars), len(names))
+	}
+	for theirs, ours := range names {
+		if ours == promptScope+"."+contextName {
+			r.Near("start."+theirs, x.store.Find(ours).Value, 0)
+		}
+		x.start(ours, "start."+theirs)
+	}
+	for i := range fixtureSteps {
+		step := fmt.Sprintf("step%d.", i+1)
+		x.step(.02)
+		r.Near(step+"loss", x.program.Output("loss"), parity)
+		for theirs, ours := range names {
+			r.Near(step+"gradient."+theirs, x.program.Output(ours), parity)
+			r.Near(step+"after."+theirs, x.store.Find(ours).Value, parity)
+		}
+	}
+	r.Near("logits", r.test(name, o, cl, x.store), parity)
+}
+
+// refuses wants settings to be refused with that message, "" for none.
+func refuses(t *testing.T, s Settings, want string) {
+	t.Helper()
+	got := ""
+	if err := s.Validate(); err != nil {
+		got = err.Error()
+	}
+	if got != want {
+		t.Errorf("%+v: error is %q, want %q", s, got, want)
 	}
 }
 
@@ -235,6 +294,9 @@ func vitB16(t *testing.T, name string, o Options, classes int) (tensors, scalars
 		t.Fatal(err)
 	}
 	cl.Text = graph.NewTensor(graph.Float32, classes, 512)
+	cl.Encode = func(texts []string) (graph.Tensor, error) {
+		return graph.NewTensor(graph.Float32, len(texts), 512), nil
+	}
 	method, err := New(name, o)
 	if err != nil {
 		t.Fatal(err)
@@ -250,6 +312,7 @@ func vitB16(t *testing.T, name string, o Options, classes int) (tensors, scalars
 		if ReadsImages(name) {
 			images := s.Input("images", graph.Float32, 2, 3, 224, 224)
 			b.Features.Image = unit(method.Image(c, cl, images).Feature)
+			b.Frozen = s.Input("image", graph.Float32, 2, 512)
 		} else {
 			b.Features.Image = s.Input("image", graph.Float32, 2, 512)
 		}

@@ -40,7 +40,7 @@ var all = sync.OnceValues(func() (map[string]Wording, error) {
 			return nil, err
 		}
 		w.Classes = strings.Split(strings.TrimSuffix(string(names), "\n"), "\n")
-		w.Ensemble = expandAll(w.Ensemble)
+		w.Ensemble = Expand(w.Ensemble)
 		sets[name] = w
 	}
 	return sets, nil
@@ -71,8 +71,8 @@ func Fill(template, class string) string {
 	return strings.ReplaceAll(template, "{}", strings.ReplaceAll(class, "_", " "))
 }
 
-// expandAll writes out the alternatives of templates.
-func expandAll(templates []string) []string {
+// Expand writes out the alternatives of templates: [a|b] stands for either.
+func Expand(templates []string) []string {
 	var out []string
 	for _, t := range templates {
 		out = append(out, expand(t)...)

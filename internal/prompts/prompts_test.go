@@ -49,7 +49,7 @@ func TestWordings(t *testing.T) {
 }
 
 func TestExpand(t *testing.T) {
-	got := expandAll([]string{"a [x|y z] of [|the ]{}.", "{}"})
+	got := Expand([]string{"a [x|y z] of [|the ]{}.", "{}"})
 	want := []string{"a x of {}.", "a x of the {}.", "a y z of {}.", "a y z of the {}.", "{}"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q", got)
