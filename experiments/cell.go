@@ -50,7 +50,11 @@ func (l *Lab) RunCell(ctx context.Context, c Config, say Progress) (res runfmt.R
 	if l.Force {
 		open = Restart
 	}
-	run, err := open(c, l.model.Hash+"/"+l.dataHash(c))
+	teacher, err := c.identify()
+	if err != nil {
+		return res, "", false, err
+	}
+	run, err := open(c, l.model.Hash+"/"+l.dataHash(c)+teacher)
 	if err != nil {
 		return res, "", false, err
 	}
@@ -117,6 +121,9 @@ func (l *Lab) work(ctx context.Context, c Config, run *Run, say Progress) (res r
 		return res, err
 	}
 	phase := func(name string, share float64) { say(Step{Phase: name, Done: share * startTraining}) }
+	if err := l.teach(ctx, c, run, say); err != nil {
+		return res, err
+	}
 	l.forget(c)
 	if err := l.hold(ctx, c, phase); err != nil {
 		return res, err
@@ -147,7 +154,7 @@ func (l *Lab) fit(ctx context.Context, c Config, run *Run, m methods.Method, say
 	if err := l.holdTrain(ctx, c, func(name string, share float64) { say(Step{Phase: name, Done: share * startTraining}) }); err != nil {
 		return nil, err
 	}
-	cl, err := l.classes(ctx, c, l.bench.Classes[:l.bench.Base])
+	cl, err := l.classes(ctx, c, c.learned(l.bench.Classes, l.bench.Base))
 	if err != nil {
 		return nil, err
 	}

@@ -30,9 +30,9 @@ type evaluation struct {
 func percent(a, b int) float64 { return 100 * float64(a) / float64(max(b, 1)) }
 
 // evaluate classifies the test images of classes [lo, hi) among those classes.
-// vars are the learned variables; classes that training did not see have none
-// of their own and get the state that a class starts from.
-func (l *Lab) evaluate(ctx context.Context, c Config, m methods.Method, lo, hi int, vars []*graph.Variable, say func(share float64)) (evaluation, error) {
+// vars are what training left behind of the classes learned, by their names; others
+// have nothing of their own and get the state that a class starts from.
+func (l *Lab) evaluate(ctx context.Context, c Config, m methods.Method, lo, hi int, vars []*graph.Variable, learned []string, say func(share float64)) (evaluation, error) {
 	ev := evaluation{tally: newTally(hi - lo)}
 	cl, err := l.classes(ctx, c, l.bench.Classes[lo:hi])
 	if err != nil {
@@ -41,11 +41,12 @@ func (l *Lab) evaluate(ctx context.Context, c Config, m methods.Method, lo, hi i
 	if err := l.reword(ctx, c, &cl); err != nil {
 		return ev, err
 	}
+	vars = methods.ForClasses(vars, learned, cl, c.Spotlight)
 	text, err := l.text(ctx, m, cl, vars)
 	if err != nil {
 		return ev, err
 	}
-	p, err := l.classifier(c, m, cl, vars, text.F32 != nil)
+	p, err := l.classifier(c, m, cl, vars, text.Shape)
 	if err != nil {
 		return ev, err
 	}
@@ -116,9 +117,9 @@ func (l *Lab) text(ctx context.Context, m methods.Method, cl methods.Classes, va
 
 // classifier is the program of a method at test time. It outputs the logits and
 // the class of each image of a batch, the class that zero-shot gives it, and,
-// where the method keeps tokens, their index. With fedText it is fed the texts;
-// otherwise the method makes them of each image.
-func (l *Lab) classifier(c Config, m methods.Method, cl methods.Classes, vars []*graph.Variable, fedText bool) (*graph.Program, error) {
+// where the method keeps tokens, their index. It is fed texts of that shape; where
+// it is nil the method makes them of each image.
+func (l *Lab) classifier(c Config, m methods.Method, cl methods.Classes, vars []*graph.Variable, text graph.Shape) (*graph.Program, error) {
 	s, mc, err := l.scope(vars)
 	if err != nil {
 		return nil, err
@@ -127,8 +128,8 @@ func (l *Lab) classifier(c Config, m methods.Method, cl methods.Classes, vars []
 	outputs := map[string]*graph.Node{}
 	err = graph.Try(func() {
 		batch, frozen := l.inputs(c, m, mc, cl, encodeBatch)
-		if fedText {
-			batch.Text = s.Input("text", s.Dtype(), len(cl.Names), l.model.Vision.Embed)
+		if text != nil {
+			batch.Text = s.Input("text", s.Dtype(), text...)
 		}
 		out := m.Build(mc, cl, batch)
 		outputs["logits"] = out.Logits

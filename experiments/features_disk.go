@@ -27,13 +27,9 @@ func (c Config) CacheDir() (string, error) {
 	return cache.DefaultDir()
 }
 
-// openCache opens the store of an encoder's features: those of these weights,
-// settings and kernels alone. names are the classes that pruning by text knows.
-func (l *Lab) openCache(c Config, e *encoder, names []string) (*cache.Store, error) {
-	dir, err := c.CacheDir()
-	if err != nil {
-		return nil, err
-	}
+// featureStore says what an encoder's features depend on but the image: these
+// weights, settings and kernels. names are the classes that pruning by text knows.
+func (l *Lab) featureStore(c Config, e *encoder, names []string) string {
 	path, _ := cpu.Path() // another way to sum has other last digits
 	if l.device != nil {
 		path = "cuda " + c.Cuda.Math
@@ -42,6 +38,15 @@ func (l *Lab) openCache(c Config, e *encoder, names []string) (*cache.Store, err
 		featureVersion, l.model.Hash, strings.Join(e.names, "+"), c.featureKey(), l.model.Transform, path)
 	if c.Prune.Block > 0 && c.Prune.By != spotlight.PruneByAttention {
 		key += fmt.Sprintf(", classes %q", names)
+	}
+	return key
+}
+
+// openCache opens the store of that key.
+func (l *Lab) openCache(c Config, key string) (*cache.Store, error) {
+	dir, err := c.CacheDir()
+	if err != nil {
+		return nil, err
 	}
 	dtype := cache.F32
 	if c.CacheFP16 {

@@ -95,7 +95,7 @@ func TestDiskChanges(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, err := l.openCache(c, e, nil)
+		s, err := l.openCache(c, l.featureStore(c, e, nil))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -12,7 +12,7 @@ import (
 // support is the features of the training images at hand, whole and in all views.
 func (l *Lab) support(ctx context.Context, c Config, say func(phase string, share float64)) (*methods.Support, error) {
 	pictures := l.train[0].pictures
-	keep, err := l.keeps(c, l.plain, l.bench.Classes, "training", len(pictures))
+	keep, err := l.keeps(c, l.plain, l.featureStore(c, l.plain, l.bench.Classes), "training", len(pictures))
 	if err != nil {
 		return nil, err
 	}

@@ -47,6 +47,9 @@ func (l *Lab) Gradcheck(ctx context.Context, c Config, g Gradcheck) (r Gradcheck
 	if err != nil {
 		return r, err
 	}
+	if methods.Taught(c.Method[0]) {
+		cl.Teacher = cl.Text // gradients do not ask who teaches
+	}
 	feeds, err := l.doubleFeeds(ctx, c, b, g.Images)
 	if err != nil {
 		return r, err
@@ -104,7 +107,7 @@ func (l *Lab) doubleLoss(c Config, m methods.Method, double *clip.Model, cl meth
 // has the label of the next class: where all are told rightly the loss and its
 // gradients are too small for differences to see.
 func (l *Lab) doubleFeeds(ctx context.Context, c Config, b *Benchmark, images int) (map[string]graph.Tensor, error) {
-	pictures, _, err := b.FewShot(c.Shots, c.Seed[0])
+	pictures, _, err := b.Train(c.Shots, c.Seed[0], b.Base)
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +122,7 @@ func (l *Lab) doubleFeeds(ctx context.Context, c Config, b *Benchmark, images in
 	if err != nil {
 		return nil, err
 	}
-	e, err := newEncoder(l.model.Double(), c.Spotlight, true, l.pool, score, n)
+	e, err := newEncoder(l.model.Double(), c.features(), true, l.pool, score, n)
 	if err != nil {
 		return nil, err
 	}
@@ -132,6 +135,13 @@ func (l *Lab) doubleFeeds(ctx context.Context, c Config, b *Benchmark, images in
 	}
 	for _, name := range e.names {
 		feeds[name] = e.program.Output(name)
+	}
+	if methods.Taught(c.Method[0]) {
+		logits, random := graph.NewTensor(graph.Float64, n, b.Base), rand.New(rand.NewPCG(uint64(c.Seed[0]), 12))
+		for i := range logits.F64 {
+			logits.F64[i] = 3 * random.NormFloat64()
+		}
+		feeds[teacherInput] = logits
 	}
 	return feeds, nil
 }

@@ -16,6 +16,7 @@ func TestGradcheck(t *testing.T) {
 	for _, overrides := range [][]string{
 		{"method=coop"}, {"method=coop+spotlighter"}, {"method=coop+spotlighter", "spotlight.variant=release"},
 		{"method=coop+spotlighter", "spotlight.candidates=1", "spotlight.local_loss=true", "spotlight.trm=linear"},
+		{"method=promptkd+spotlighter", "spotlight.candidates=2", "promptkd.depth=2"},
 	} {
 		c, err := LoadEmbedded("quickstart.yaml", append(overrides, "dataset=clutter", "seed=1", "shots=1", "data.classes=6"))
 		if err != nil {

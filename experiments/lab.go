@@ -36,6 +36,10 @@ type Lab struct {
 	labels   []int    // of the training images
 	badTrain []string // training images left out, and why
 
+	teacher    *teacher    // of the cell at hand, nil for methods that need none
+	teacherKey string      // which it is, and of which classes
+	lessons    []*features // its logits of the training images, a view each
+
 	// Note is told, in a line each, what a user should know of a run.
 	Note func(line string)
 	log  *logrus.Logger // of the run at work; its warnings are notes too
@@ -60,16 +64,16 @@ type held struct {
 // cache: auto.
 const memoryLimit = 4 << 30
 
-// keeps decides where the features of n pictures stay. names are the data set's
-// classes.
-func (l *Lab) keeps(c Config, e *encoder, names []string, what string, n int) (k keeping, err error) {
+// keeps decides where the features of n pictures stay. key tells their store from
+// others.
+func (l *Lab) keeps(c Config, e *encoder, key, what string, n int) (k keeping, err error) {
 	switch c.Cache {
 	case "auto":
 		k.memory = l.fits("features", what, n, e.bytes())
 	case "memory":
 		k.memory = true
 	case "disk":
-		k.disk, err = l.openCache(c, e, names)
+		k.disk, err = l.openCache(c, key)
 	}
 	return k, err
 }
@@ -199,7 +203,9 @@ func (l *Lab) classes(ctx context.Context, c Config, names []string) (methods.Cl
 	cl.Encode = func(texts []string) (graph.Tensor, error) { return clip.EncodeTexts(ctx, l.model, l.pool, texts) }
 	z := clip.NewZeroShot(l.model, l.pool)
 	z.Options = c.Text
-	cl.Text, err = z.Text(ctx, texts)
+	if cl.Text, err = z.Text(ctx, texts); err == nil && l.teacher != nil && methods.Taught(c.Method[0]) {
+		cl.Teacher, err = l.teacher.texts(ctx, names)
+	}
 	return cl, err
 }
 
@@ -210,6 +216,9 @@ func (l *Lab) unread(cl methods.Classes) methods.Classes {
 	}
 	return cl
 }
+
+// features is how the cell's method has the frozen encoder's features made.
+func (c Config) features() spotlight.Config { return methods.Features(c.Method[0], c.Spotlight) }
 
 // testKey is equal for cells that read the same features of the same test images.
 func (c Config) testKey() string {
@@ -225,11 +234,11 @@ func (l *Lab) hold(ctx context.Context, c Config, say func(phase string, share f
 		return err
 	}
 	enc := h.full
-	if c.Spotlight.Variant == spotlight.Release || methods.ReadsImages(c.Method[0]) { // no method reads tokens at test time
+	if c.features().Variant == spotlight.Release || methods.ReadsImages(c.Method[0]) { // no method reads tokens at test time
 		enc = h.plain
 	}
 	if h.tests[enc] == nil {
-		keep, err := l.keeps(c, enc, h.bench.Classes, "test", len(h.bench.Test))
+		keep, err := l.keeps(c, enc, l.featureStore(c, enc, h.bench.Classes), "test", len(h.bench.Test))
 		if err != nil {
 			return err
 		}
@@ -280,12 +289,13 @@ func (l *Lab) forget(c Config) {
 // holdTrain makes a cell's few-shot images the ones at hand, in all views.
 func (l *Lab) holdTrain(ctx context.Context, c Config, say func(phase string, share float64)) error {
 	images, frozen := methods.ReadsImages(c.Method[0]), methods.ReadsFrozen(c.Method[0])
-	key := fmt.Sprintf("%s shots %d seed %d views %d crop %v images %v frozen %v", l.key, c.Shots, c.Seed[0], c.Train.Views, c.Train.CropScale, images, frozen)
+	shots, classes := c.shots(), len(c.learned(l.bench.Classes, l.bench.Base))
+	key := fmt.Sprintf("%s classes %d shots %d seed %d views %d crop %v images %v frozen %v %s", l.key, classes, shots, c.Seed[0], c.Train.Views, c.Train.CropScale, images, frozen, l.teacherKey)
 	if key == l.trainKey {
 		return nil
 	}
-	l.train, l.trainKey = nil, ""
-	pictures, notes, err := l.bench.FewShot(c.Shots, c.Seed[0])
+	l.train, l.lessons, l.trainKey = nil, nil, ""
+	pictures, notes, err := l.bench.Train(shots, c.Seed[0], classes)
 	if err != nil {
 		return err
 	}
@@ -306,17 +316,24 @@ func (l *Lab) holdTrain(ctx context.Context, c Config, say func(phase string, sh
 	}
 	var keep keeping
 	if frozen {
-		if keep, err = l.keeps(c, enc, l.bench.Classes, "training", len(pictures)*c.Train.Views); err != nil {
+		if keep, err = l.keeps(c, enc, l.featureStore(c, enc, l.bench.Classes), "training", len(pictures)*c.Train.Views); err != nil {
+			return err
+		}
+	}
+	crop := func(v int) (view, func(i int) string) {
+		return func(img *preprocess.RGB, i int) *preprocess.RGB {
+				return augment(img, side, c.Train.CropScale, c.Seed[0], i, v)
+			}, func(i int) string { // all that augment draws by
+				return fmt.Sprintf("crop %v seed %d image %d view %d", c.Train.CropScale, c.Seed[0], i, v)
+			}
+	}
+	if l.teacher != nil {
+		if err := l.holdLessons(ctx, c, pictures, crop, say); err != nil {
 			return err
 		}
 	}
 	for v := range c.Train.Views {
-		crop := func(img *preprocess.RGB, i int) *preprocess.RGB {
-			return augment(img, side, c.Train.CropScale, c.Seed[0], i, v)
-		}
-		viewed := func(i int) string { // all that augment draws by
-			return fmt.Sprintf("crop %v seed %d image %d view %d", c.Train.CropScale, c.Seed[0], i, v)
-		}
+		crop, viewed := crop(v)
 		share := func(s float64) float64 { return (float64(v) + s) / float64(c.Train.Views) }
 		f, err := l.newFeatures(ctx, c, enc, pictures, "training", crop, viewed, keep, func(s float64) { say("encode training images", share(s)) })
 		if err != nil {

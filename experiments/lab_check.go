@@ -29,10 +29,16 @@ func (l *Lab) Check(ctx context.Context, c Config) error {
 	if methods.ReadsSupport(c.Method[0]) {
 		cl.Support = l.blank(c, len(cl.Names))
 	}
+	if err := l.checkTeacher(ctx, c); err != nil {
+		return err
+	}
+	if err := l.stand(c, &cl); err != nil {
+		return err
+	}
 	if _, ok := m.(methods.Fitter); !ok && methods.Learns(c.Method[0]) {
 		_, err = l.newTrainer(c, m, l.unread(cl), c.Train.Batch)
 		return err
 	}
-	_, err = l.classifier(c, m, cl, nil, true)
+	_, err = l.classifier(c, m, cl, nil, cl.Text.Shape)
 	return err
 }

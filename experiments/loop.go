@@ -94,6 +94,9 @@ func (l *Lab) build(c Config, m methods.Method, mc methods.CLIP, cl methods.Clas
 	s := mc.Scope
 	batch, frozen := l.inputs(c, m, mc, cl, b)
 	batch.Frozen, batch.Labels = frozen, s.Input("labels", graph.Int, b)
+	if methods.Taught(c.Method[0]) {
+		batch.Teacher = s.Input(teacherInput, s.Dtype(), b, len(cl.Names))
+	}
 	batch.Clock = methods.Clock{Epoch: s.Input("epoch", graph.Int, 1), EpochOver: s.Input("epoch.over", s.Dtype()), TrainingOver: s.Input("training.over", s.Dtype())}
 	batch.Text = m.Text(mc, cl)
 	return m.Build(mc, cl, batch)
@@ -105,12 +108,13 @@ func (l *Lab) build(c Config, m methods.Method, mc methods.CLIP, cl methods.Clas
 func (l *Lab) inputs(c Config, m methods.Method, mc methods.CLIP, cl methods.Classes, b int) (batch methods.Batch, frozen *graph.Node) {
 	v := l.model.Vision
 	if !methods.ReadsImages(c.Method[0]) {
-		f := spotlight.Inputs(c.Spotlight, mc.Scope, v, b)
+		f := spotlight.Inputs(c.features(), mc.Scope, v, b)
 		return methods.Batch{Features: f}, f.Image
 	}
 	images := mc.Scope.Input(imagesInput, mc.Scope.Dtype(), b, 3, v.ImageSize, v.ImageSize)
-	f := spotlight.Encode(c.Spotlight, mc.Vision, m.Image(mc, cl, images))
-	return methods.Batch{Features: f, Images: images}, mc.Scope.Input("image", mc.Scope.Dtype(), b, v.Embed)
+	pass := m.Image(mc, cl, images)
+	f := spotlight.Encode(c.features(), mc.Vision, pass)
+	return methods.Batch{Features: f, Images: images, Pass: pass}, mc.Scope.Input("image", mc.Scope.Dtype(), b, v.Embed)
 }
 
 // run trains from t.at to the end, or until the context ends between two steps.
@@ -125,10 +129,14 @@ func (t *trainer) run(ctx context.Context, l *Lab, h hooks) error {
 		t.lr.F32[0] = float32(schedule.At(e))
 		order := rand.New(rand.NewPCG(uint64(t.cfg.Seed[0]), uint64(e))).Perm(len(l.labels))
 		view := l.train[e%len(l.train)]
+		var lesson *features
+		if len(l.lessons) > 0 {
+			lesson = l.lessons[e%len(l.lessons)]
+		}
 		for ; t.at.Step < steps; t.at.Step++ {
 			t.setClock(c.Epochs, steps)
 			idx := order[t.at.Step*t.batch : (t.at.Step+1)*t.batch]
-			loss, err := t.step(ctx, view, idx, l.labels)
+			loss, err := t.step(ctx, view, lesson, idx, l.labels)
 			if err != nil {
 				return err
 			}
@@ -171,9 +179,16 @@ func (t *trainer) setClock(epochs, steps int) {
 // speed is the images a second that this process trained on.
 func (t *trainer) speed() float64 { return float64(t.steps*t.batch) / t.Seconds }
 
-func (t *trainer) step(ctx context.Context, f *features, idx, labels []int) (float64, error) {
+// step takes a step by images idx of a view, of which lesson, if it is not nil, has
+// the teacher's logits.
+func (t *trainer) step(ctx context.Context, f, lesson *features, idx, labels []int) (float64, error) {
 	if err := f.fill(ctx, idx, t.feeds); err != nil {
 		return 0, err
+	}
+	if lesson != nil {
+		if err := lesson.fill(ctx, idx, t.feeds); err != nil {
+			return 0, err
+		}
 	}
 	if err := f.check(idx, t.feeds); err != nil {
 		return 0, err
@@ -207,7 +222,7 @@ func (l *Lab) Trainables(ctx context.Context, c Config) ([]*graph.Variable, erro
 	if err != nil {
 		return nil, err
 	}
-	cl, err := l.classes(ctx, c, b.Classes[:b.Base])
+	cl, err := l.classes(ctx, c, c.learned(b.Classes, b.Base))
 	if err != nil {
 		return nil, err
 	}
@@ -220,6 +235,9 @@ func (l *Lab) Trainables(ctx context.Context, c Config) ([]*graph.Variable, erro
 			return nil, err
 		}
 		return f.Fit(ctx, l.pool, mc, cl)
+	}
+	if err := l.stand(c, &cl); err != nil {
+		return nil, err
 	}
 	t, err := l.newTrainer(c, m, l.unread(cl), c.Train.Batch)
 	if err != nil {

@@ -28,9 +28,10 @@ type Benchmark struct {
 	Classes []string
 	Base    int // number of learned classes: ceil(C/2) in base-to-novel, else all
 	Test    []Picture
-	// FewShot draws the training images of the learned classes. notes are what a
-	// user should know of them, a line each.
-	FewShot func(shots, seed int) (ps []Picture, notes []string, err error)
+	// Train draws training images of the first classes: so many shots of each, or all
+	// of the training split where shots is 0. notes are what a user should know of
+	// them, a line each.
+	Train func(shots, seed, classes int) (ps []Picture, notes []string, err error)
 	// Notes are what a user should know of the data set, a line each.
 	Notes []string
 	// Hash tells apart data that the name alone does not.
@@ -42,6 +43,10 @@ type Benchmark struct {
 // worldTest is how many test images a class of the world has unless the
 // configuration says otherwise.
 const worldTest = 60
+
+// worldTrain is how many images of a class the world's training split has, which
+// the few-shot images are the first of.
+const worldTrain = 32
 
 // OpenBenchmark opens a cell's data set.
 func OpenBenchmark(c Config) (*Benchmark, error) {
@@ -89,8 +94,11 @@ func openWorld(t tiny.Task, d Data) *Benchmark {
 			b.Test = append(b.Test, picture("test", 0, class, i))
 		}
 	}
-	b.FewShot = func(shots, seed int) (ps []Picture, notes []string, err error) {
-		for class := range b.Base {
+	b.Train = func(shots, seed, classes int) (ps []Picture, notes []string, err error) {
+		if shots == 0 {
+			shots = worldTrain
+		}
+		for class := range classes {
 			for i := range shots {
 				ps = append(ps, picture("train", uint64(seed), class, i))
 			}

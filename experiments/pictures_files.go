@@ -35,12 +35,15 @@ func openFiles(name string, d Data) (*Benchmark, error) {
 	b := &Benchmark{Name: name, Classes: set.Classes[:classes], Base: half(classes), Notes: prefixed(name, set.Notes), Hash: hashFiles(set)}
 	b.Content = func() string { return content(set) }
 	b.Test = ofFiles(perClass(set.Test, classes, d.TestPerClass))
-	b.FewShot = func(shots, seed int) ([]Picture, []string, error) {
+	b.Train = func(shots, seed, classes int) ([]Picture, []string, error) {
+		if shots == 0 {
+			return ofFiles(perClass(set.Train, classes, 0)), nil, nil
+		}
 		few, err := set.FewShot(shots, seed)
 		if err != nil {
 			return nil, nil, err
 		}
-		return ofFiles(perClass(few.Train, b.Base, 0)), prefixed(name, few.Notes[len(set.Notes):]), nil
+		return ofFiles(perClass(few.Train, classes, 0)), prefixed(name, few.Notes[len(set.Notes):]), nil
 	}
 	return b, nil
 }

@@ -63,7 +63,7 @@ func (l *Lab) use(c Config) { l.model = l.model.Pruned(c.Prune.encoder()) }
 
 // featureKey is equal for cells that read the same features of the same images.
 func (c Config) featureKey() string {
-	key := fmt.Sprintf("%s %+v", c.Spotlight.FeatureKey(), c.Prune.hashed())
+	key := fmt.Sprintf("%s %+v", c.features().FeatureKey(), c.Prune.hashed())
 	if c.Prune.Block > 0 && c.Prune.By != spotlight.PruneByAttention { // the activation's own settings
 		key += fmt.Sprintf(" %v %g %d %s", c.Spotlight.Contrast, c.Spotlight.Smooth, c.Spotlight.Prototypes, c.Train.Context)
 	}
@@ -101,5 +101,5 @@ func (l *Lab) encoder(ctx context.Context, c Config, names []string, all bool) (
 	if err != nil {
 		return nil, err
 	}
-	return newEncoder(l.model, c.Spotlight, all, l.pool, score, encodeBatch)
+	return newEncoder(l.model, c.features(), all, l.pool, score, encodeBatch)
 }

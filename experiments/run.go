@@ -251,6 +251,9 @@ func lockSoon(f *os.File) error {
 	return err
 }
 
+// errInUse says that another process holds a run; who it is follows.
+var errInUse = errors.New("in use by")
+
 // lockFile takes the lock of the file at path or says who has it.
 func lockFile(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
@@ -261,7 +264,7 @@ func lockFile(path string) (*os.File, error) {
 		f.Close()
 		if errors.Is(err, errLocked) {
 			who, _ := os.ReadFile(path) // only words for the error
-			return nil, fmt.Errorf("%s: in use by %s", filepath.Dir(path), strings.TrimSpace(string(who)))
+			return nil, fmt.Errorf("%s: %w %s", filepath.Dir(path), errInUse, strings.TrimSpace(string(who)))
 		}
 		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}

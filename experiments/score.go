@@ -19,23 +19,18 @@ func (c Config) on(dataset string) Config {
 
 // score evaluates what was learned, as the protocol says.
 func (l *Lab) score(ctx context.Context, c Config, run *Run, m methods.Method, vars []*graph.Variable, say Progress, res *runfmt.Result) error {
-	var learned []*graph.Variable // classes that training did not see have no state of their own
-	for _, v := range vars {
-		if methods.CarriesOver(v, c.Spotlight) {
-			learned = append(learned, v)
-		}
-	}
+	learned := c.learned(l.bench.Classes, l.bench.Base)
 	s := scorer{lab: l, ctx: ctx, method: m, say: say, parts: 1 + len(c.Targets), res: res}
 	source := l.held
 	var err error
 	if c.Protocol == BaseToNovel {
 		s.parts = 2
-		err = s.test(c, "base", 0, l.bench.Base, vars)
+		err = s.test(c, "base", 0, l.bench.Base, vars, learned)
 		if err == nil {
-			err = s.test(c, "novel", l.bench.Base, len(l.bench.Classes), learned)
+			err = s.test(c, "novel", l.bench.Base, len(l.bench.Classes), vars, learned)
 		}
 	} else {
-		err = s.test(c, "all", 0, len(l.bench.Classes), vars)
+		err = s.test(c, "all", 0, len(l.bench.Classes), vars, learned)
 	}
 	if err != nil {
 		return err
@@ -70,11 +65,11 @@ func (l *Lab) score(ctx context.Context, c Config, run *Run, m methods.Method, v
 		if err := l.hold(ctx, target, func(phase string, _ float64) { s.tell(phase, 0) }); err != nil {
 			return err
 		}
-		state := learned
-		if slices.Equal(l.bench.Classes, source.bench.Classes) {
-			state = vars // the very classes that were learned
+		of := learned
+		if !slices.Equal(l.bench.Classes, source.bench.Classes) {
+			of = nil // a class of the same name is another one elsewhere
 		}
-		if err := s.test(target, DatasetName(name), 0, len(l.bench.Classes), state); err != nil {
+		if err := s.test(target, DatasetName(name), 0, len(l.bench.Classes), vars, of); err != nil {
 			return err
 		}
 		res.Skipped = append(res.Skipped[:len(res.Skipped):len(res.Skipped)], l.badTest...)
@@ -140,9 +135,10 @@ func (s *scorer) at(c Config) int {
 	return c.Train.Epochs * (len(s.lab.labels) / max(1, min(c.Train.Batch, len(s.lab.labels))))
 }
 
-// test evaluates the classes [lo, hi) of the data set at hand.
-func (s *scorer) test(c Config, name string, lo, hi int, vars []*graph.Variable) error {
-	ev, err := s.lab.evaluate(s.ctx, c, s.method, lo, hi, vars, func(share float64) { s.tell("evaluate", share) })
+// test evaluates the classes [lo, hi) of the data set at hand. vars are of the
+// classes learned.
+func (s *scorer) test(c Config, name string, lo, hi int, vars []*graph.Variable, learned []string) error {
+	ev, err := s.lab.evaluate(s.ctx, c, s.method, lo, hi, vars, learned, func(share float64) { s.tell("evaluate", share) })
 	if err != nil {
 		return err
 	}

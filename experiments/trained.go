@@ -36,6 +36,7 @@ type Trained struct {
 	vars    []*graph.Variable
 	program *graph.Program
 	images  graph.Tensor // [Batch, 3, S, S]
+	text    graph.Tensor // unit class texts [C, D]; the zero Tensor where they depend on the image
 }
 
 // Use says how a run is put to work.
@@ -84,7 +85,7 @@ func (t *Trained) open(ctx context.Context, dir string, u Use) error {
 	for _, class := range res.Classes {
 		names = append(names, class.Name)
 	}
-	t.learned, t.Classes = names[:res.BaseClasses], names
+	t.learned, t.Classes = c.learned(names, res.BaseClasses), names
 	if u.Classes != nil {
 		t.Classes = u.Classes
 		if why := methods.Closed(c.Method[0], options(c)); why != "" && !slices.Equal(t.Classes, t.learned) {
@@ -107,6 +108,11 @@ func (t *Trained) open(ctx context.Context, dir string, u Use) error {
 	}
 	if err := t.lab.know(c, texts); err != nil {
 		return err
+	}
+	if methods.Taught(c.Method[0]) {
+		if t.lab.teacher, err = readTeacher(dir); err != nil {
+			return err
+		}
 	}
 	t.lab.use(c)
 	if t.method, err = methods.New(c.Method[0], options(c)); err != nil {
@@ -160,7 +166,7 @@ func (t *Trained) load(ctx context.Context, path string) error {
 		t.vars = s.Store().Variables()
 		return nil
 	}
-	err = graph.Try(func() { t.lab.build(t.Config, t.method, mc, t.lab.unread(cl), 1) }) // a training step declares all variables
+	err = graph.Try(func() { t.lab.build(t.Config, t.method, mc, t.lab.unread(cl), 2) }) // a training step declares all variables; a batch norm wants two images
 	if err != nil {
 		return err
 	}
@@ -203,8 +209,7 @@ func (t *Trained) compile(ctx context.Context, views bool) error {
 		return err
 	}
 	t.vars = methods.ForClasses(t.vars, t.learned, cl, c.Spotlight)
-	text, err := l.text(ctx, t.method, cl, t.vars)
-	if err != nil {
+	if t.text, err = l.text(ctx, t.method, cl, t.vars); err != nil {
 		return err
 	}
 	score, err := l.pruneScore(ctx, c, t.Classes)
@@ -227,10 +232,10 @@ func (t *Trained) compile(ctx context.Context, views bool) error {
 		} else {
 			pass = mc.Vision.ForwardBy(images, score(s, mc.Vision))
 		}
-		f := spotlight.Encode(c.Spotlight, mc.Vision, pass)
-		batch := methods.Batch{Features: f, Images: images}
-		if text.F32 != nil {
-			batch.Text = s.Const(text)
+		f := spotlight.Encode(c.features(), mc.Vision, pass)
+		batch := methods.Batch{Features: f, Images: images, Pass: pass}
+		if t.text.F32 != nil {
+			batch.Text = s.Const(t.text)
 		}
 		out := t.method.Build(mc, cl, batch)
 		outputs["image"], outputs["logits"] = f.Image, out.Logits
@@ -250,6 +255,25 @@ func (t *Trained) compile(ctx context.Context, views bool) error {
 	}
 	t.program, err = s.Compile(l.pool, outputs)
 	return err
+}
+
+// Texts are the unit texts [C, D] that the run has for any classes.
+func (t *Trained) Texts(ctx context.Context, names []string) (graph.Tensor, error) {
+	texts, err := t.lab.texts(t.Config, names)
+	if err != nil {
+		return graph.Tensor{}, err
+	}
+	if err := t.lab.know(t.Config, texts); err != nil {
+		return graph.Tensor{}, err
+	}
+	cl, err := t.lab.classes(ctx, t.Config, names)
+	if err != nil {
+		return graph.Tensor{}, err
+	}
+	if err := t.lab.reword(ctx, t.Config, &cl); err != nil {
+		return graph.Tensor{}, err
+	}
+	return t.lab.text(ctx, t.method, cl, methods.ForClasses(t.vars, t.Classes, cl, t.Config.Spotlight))
 }
 
 // Square is the part of an image that the encoder sees.

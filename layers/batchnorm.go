@@ -51,9 +51,12 @@ func (n BatchNorm) Train(x *Node) (*Node, []graph.Update) {
 }
 
 // Eval normalises x [M, W] by the running moments.
-func (n BatchNorm) Eval(x *Node) *Node {
+func (n BatchNorm) Eval(x *Node) *Node { return n.By(n.Mean, n.Variance, x) }
+
+// By normalises x [M, W] by a mean and a variance [W].
+func (n BatchNorm) By(mean, variance, x *Node) *Node {
 	defer n.scope.Enter()()
-	return n.affine(Div(Sub(x, n.Mean), Sqrt(Shift(n.Variance, Eps))))
+	return n.affine(Div(Sub(x, mean), Sqrt(Shift(variance, Eps))))
 }
 
 func (n BatchNorm) affine(x *Node) *Node { return Add(Mul(x, n.Gamma), n.Beta) }

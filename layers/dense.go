@@ -53,6 +53,12 @@ type Projected struct {
 	Moments                []graph.Update
 }
 
+// At is a projector with the moments of columns that it normalises by.
+type At struct {
+	p              Projector
+	mean, variance *Node // [out]
+}
+
 // Train maps the rows of a batch x [R, in], at least two, which are normalised by
 // their own moments.
 func (p Projector) Train(x *Node) (o Projected) {
@@ -65,6 +71,32 @@ func (p Projector) Train(x *Node) (o Projected) {
 }
 
 // Eval maps rows [R, in] to [R, out] by the running moments.
-func (p Projector) Eval(x *Node) *Node {
-	return p.Second.Forward(ReLU(p.Norm.Eval(p.First.Forward(x))))
+func (p Projector) Eval(x *Node) *Node { return p.AtTest().Rows(x) }
+
+// AtTest normalises by the running moments.
+func (p Projector) AtTest() At { return At{p, p.Norm.Mean, p.Norm.Variance} }
+
+// AtBatch normalises by the moments of a training batch: other rows pass as that
+// batch's did. No gradient passes to the moments.
+func (p Projector) AtBatch(o Projected) At {
+	x := StopGradient(o.First)
+	mean := Mean(x, 0)
+	return At{p, mean, Mean(Square(Sub(x, mean)), 0)}
+}
+
+// Rows maps rows [R, in] to [R, out].
+func (a At) Rows(x *Node) *Node { return a.p.Second.Forward(ReLU(a.normed(a.p.First.Forward(x)))) }
+
+func (a At) normed(x *Node) *Node { return a.p.Norm.By(a.mean, a.variance, x) }
+
+// Tangent is the linear map that Rows is at the rows at [B, in], one an image,
+// applied to x [B, N, in]: [B, N, out]. It is exact, up to where a unit switches:
+// a ReLU network is linear between.
+func (a At) Tangent(at, x *Node) *Node {
+	b, out := ShapeOf(at)[0], ShapeOf(a.mean)[0]
+	h := StopGradient(a.normed(a.p.First.Forward(at)))
+	on := Div(ReLU(h), Shift(Abs(h), 1e-20)) // 1 where a unit is on, 0 where it is off [B, out]
+	scale := Div(a.p.Norm.Gamma, Sqrt(Shift(a.variance, Eps)))
+	y := Mul(Mul(Linear(x, a.p.First.Weight, nil), scale), Reshape(on, b, 1, out))
+	return Linear(y, a.p.Second.Weight, nil)
 }

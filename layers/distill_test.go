@@ -1,10 +1,13 @@
 package layers_test
 
 import (
+	"context"
 	"math"
+	"math/rand/v2"
 	"testing"
 
 	"spotlighter/graph"
+	"spotlighter/graph/cpu"
 	"spotlighter/graph/optest"
 	"spotlighter/layers"
 )
@@ -55,4 +58,43 @@ func TestProjector(t *testing.T) {
 	const skip = "its weights are variables of the scope"
 	optest.Check(t, Case{Name: "train", Inputs: []Input{normal(7, 5)}, Build: train, GradTol: 1e-6, SkipStock: skip})
 	optest.Check(t, Case{Name: "eval", Inputs: []Input{normal(7, 5)}, Build: eval, SkipStock: skip})
+}
+
+// The tangent of a projector is the derivative of what it does to a row.
+func TestProjectorTangent(t *testing.T) {
+	const h = 1e-6
+	s := graph.New(graph.NewStore(nil), graph.Float64)
+	var outputs map[string]*Node
+	err := graph.Try(func() {
+		p := layers.NewProjector(s, 3, 5, 4)
+		at, step := s.Input("at", graph.Float64, 7, 5), s.Input("step", graph.Float64, 7, 2, 5)
+		a := p.AtBatch(p.Train(at))
+		moved := a.Rows(layers.Add(at, layers.Scale(layers.Reshape(layers.Slice(step, 1, 1, 2), 7, 5), h)))
+		outputs = map[string]*Node{"tangent": a.Tangent(at, step), "rows": a.Rows(at), "train": p.Train(at).Rows, "moved": moved}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := s.Compile(cpu.NewPool(1), outputs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	feeds, r := map[string]graph.Tensor{"at": graph.NewTensor(graph.Float64, 7, 5), "step": graph.NewTensor(graph.Float64, 7, 2, 5)}, rand.New(rand.NewPCG(1, 2))
+	for _, name := range []string{"at", "step"} {
+		for i := range feeds[name].F64 {
+			feeds[name].F64[i] = r.NormFloat64()
+		}
+	}
+	if err := p.Run(context.Background(), feeds); err != nil {
+		t.Fatal(err)
+	}
+	tangent, rows, moved := p.Output("tangent").F64, p.Output("rows").F64, p.Output("moved").F64
+	for i, v := range rows {
+		if math.Abs(v-p.Output("train").F64[i]) > 1e-12 {
+			t.Errorf("element %d: %g by the batch's moments, %g in training", i, v, p.Output("train").F64[i])
+		}
+		if got, want := tangent[(i/4*2+1)*4+i%4], (moved[i]-v)/h; math.Abs(got-want) > 1e-6 {
+			t.Errorf("element %d: tangent %g, difference %g", i, got, want)
+		}
+	}
 }

@@ -23,17 +23,18 @@ var (
 )
 
 // Groups splits folders; the largest group comes first, then in the order of
-// their settings.
+// their settings. A setting that some of them lack is a method's own: it parts
+// runs that have it, with different values, from each other alone.
 func Groups(folders []Folder) []Group {
-	byKey := map[string]int{}
+	own := ownKeys(folders)
 	var groups []Group
 	var order []string
 	for _, f := range folders {
-		key := f.groupKey(false)
-		i, ok := byKey[key]
-		if !ok {
-			i = len(groups)
-			byKey[key] = i
+		key, i := f.groupKey(false, own), 0
+		for i < len(groups) && (order[i] != key || groups[i].conflicts(f, own)) {
+			i++
+		}
+		if i == len(groups) {
 			groups, order = append(groups, Group{}), append(order, key)
 		}
 		groups[i].Folders = append(groups[i].Folders, f)
@@ -52,7 +53,7 @@ func Groups(folders []Folder) []Group {
 	for i, from := range at {
 		sorted[i] = groups[from]
 		sorted[i].Name = groupName(i)
-		sorted[i].borrow(folders)
+		sorted[i].borrow(folders, own)
 	}
 	return sorted
 }
@@ -65,12 +66,41 @@ func groupName(i int) string {
 	return name
 }
 
-// groupKey joins the settings that a table's runs share; plain leaves out those
-// of Spotlighter.
-func (f Folder) groupKey(plain bool) string {
+// ownKeys are the settings that some configured folder lacks.
+func ownKeys(folders []Folder) map[string]bool {
+	configured, count := 0, map[string]int{}
+	for _, f := range folders {
+		if len(f.Settings) > 0 {
+			configured++
+		}
+		for _, s := range f.Settings {
+			count[s.Key]++
+		}
+	}
+	own := map[string]bool{}
+	for key, n := range count {
+		own[key] = n < configured
+	}
+	return own
+}
+
+// conflicts says whether a folder of the group has another value of one of the
+// folder's own settings.
+func (g *Group) conflicts(f Folder, own map[string]bool) bool {
+	for _, s := range f.Settings {
+		if own[s.Key] && slices.ContainsFunc(g.Folders, func(o Folder) bool { v := o.Setting(s.Key); return v != "" && v != s.Value }) {
+			return true
+		}
+	}
+	return false
+}
+
+// groupKey joins the settings that a table's runs share, but for the methods' own;
+// plain leaves out those of Spotlighter too.
+func (f Folder) groupKey(plain bool, own map[string]bool) string {
 	var b strings.Builder
 	for _, s := range f.Settings {
-		if slices.Contains(gridKeys, s.Key) || slices.Contains(runKeys, s.Key) || plain && strings.HasPrefix(s.Key, "spotlight.") {
+		if own[s.Key] || slices.Contains(gridKeys, s.Key) || slices.Contains(runKeys, s.Key) || plain && strings.HasPrefix(s.Key, "spotlight.") {
 			continue
 		}
 		b.WriteString(s.Key + "=" + s.Value + "\n")
@@ -80,7 +110,7 @@ func (f Folder) groupKey(plain bool) string {
 
 func (f Folder) plain() bool { return !strings.Contains(f.Method, "+spotlighter") }
 
-func (g *Group) borrow(all []Folder) {
+func (g *Group) borrow(all []Folder, own map[string]bool) {
 	if !g.configured() {
 		return
 	}
@@ -92,10 +122,10 @@ func (g *Group) borrow(all []Folder) {
 	for _, f := range g.Folders {
 		have[cell{f.Method, f.Dataset, f.Seed}] = true
 	}
-	key := g.Folders[0].groupKey(true)
+	key := g.Folders[0].groupKey(true, own)
 	for _, f := range all {
 		c := cell{f.Method, f.Dataset, f.Seed}
-		if f.Result != nil && f.plain() && !have[c] && f.groupKey(true) == key {
+		if f.Result != nil && f.plain() && !have[c] && f.groupKey(true, own) == key {
 			have[c] = true
 			g.Borrowed = append(g.Borrowed, f)
 		}
@@ -133,21 +163,46 @@ func Differences(groups []Group) []Difference {
 	var list []Difference
 	seen := map[string]bool{}
 	for _, g := range groups {
-		for _, s := range g.Folders[0].Settings {
+		for _, s := range g.settings() {
 			if seen[s.Key] || slices.Contains(gridKeys, s.Key) || slices.Contains(runKeys, s.Key) {
 				continue
 			}
 			seen[s.Key] = true
 			d := Difference{Key: s.Key}
 			for _, g := range groups {
-				d.Values = append(d.Values, g.Folders[0].Setting(s.Key))
+				d.Values = append(d.Values, g.setting(s.Key))
 			}
-			if slices.ContainsFunc(groups, func(g Group) bool { return g.configured() && g.Folders[0].Setting(s.Key) != s.Value }) {
+			if slices.ContainsFunc(groups, func(g Group) bool { return g.configured() && g.setting(s.Key) != s.Value }) {
 				list = append(list, d)
 			}
 		}
 	}
 	return list
+}
+
+// settings are those that any folder of the group has, in the order of the first.
+func (g Group) settings() []Setting {
+	var list []Setting
+	seen := map[string]bool{}
+	for _, f := range g.Folders {
+		for _, s := range f.Settings {
+			if !seen[s.Key] {
+				seen[s.Key] = true
+				list = append(list, s)
+			}
+		}
+	}
+	return list
+}
+
+// setting is the group's value at key, empty if none of its folders has one.
+func (g Group) setting(key string) string {
+	for _, f := range g.Folders {
+		if v := f.Setting(key); v != "" {
+			return v
+		}
+	}
+	return ""
 }
 
 func (g Group) configured() bool { return len(g.Folders[0].Settings) > 0 }
@@ -159,11 +214,11 @@ func Common(groups []Group) []Setting {
 		return nil
 	}
 	var list []Setting
-	for _, s := range groups[0].Folders[0].Settings {
+	for _, s := range groups[0].settings() {
 		if slices.Contains(gridKeys, s.Key) || slices.Contains(runKeys, s.Key) {
 			continue
 		}
-		if !slices.ContainsFunc(groups, func(g Group) bool { return g.Folders[0].Setting(s.Key) != s.Value }) {
+		if !slices.ContainsFunc(groups, func(g Group) bool { return g.setting(s.Key) != s.Value }) {
 			list = append(list, s)
 		}
 	}

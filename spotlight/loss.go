@@ -7,6 +7,7 @@ type Losses struct {
 	Plain      *Node   // cross-entropy of tau g.t, the prompt's own
 	Prediction *Node   // of the mixed logits
 	Levels     []*Node // of a reading by each level alone, under local_loss
+	Local      *Node   // what is added to the prompt's own loss: the others, divided by balance
 	Total      *Node
 }
 
@@ -20,6 +21,7 @@ func (m *Model) Loss(o Output, labels *Node) Losses {
 		l.Levels = append(l.Levels, ce)
 		local = layers.Add(local, ce)
 	}
-	l.Total = layers.Add(l.Plain, layers.Scale(local, 1/m.Balance))
+	l.Local = layers.Scale(local, 1/m.Balance)
+	l.Total = layers.Add(l.Plain, l.Local)
 	return l
 }

@@ -43,7 +43,7 @@ func New(s *graph.Scope, c Config, e *vit.Encoder, tau float64, prototypes graph
 	if m.Keep > e.Kept() {
 		graph.Failf("spotlight.keep: %d, pruning leaves %d patches", m.Keep, e.Kept())
 	}
-	d := e.Embed
+	d := prototypes.Shape[2]
 	v := func(name string, start float64, shape ...int) *Node {
 		return m.scope.Var(name, graph.Trainable, graph.Fill(float32(start)), shape...)
 	}

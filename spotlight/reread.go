@@ -36,19 +36,26 @@ func Reread(e *vit.Encoder, f Features, bias *Node) *Node {
 			bias = pruned
 		}
 		bias = layers.Reshape(bias, s[0], 1, s[1], rows)
+		all := shape(k)[2]                      // the prompts' rows, which have no bias, are after those
 		qkv := b.QKV(x)                         // [B, M, 3W]
 		q := layers.SplitHeads(qkv, 0, e.Heads) // [B, H, M, d]
 		self, v := layers.SplitHeads(qkv, 1, e.Heads), layers.SplitHeads(qkv, 2, e.Heads)
 		own := layers.Reshape(layers.Sum(layers.Mul(q, self), 3), s[0], e.Heads, s[1], 1)
-		patches := layers.MatMul(q, k, false, true) // [B, H, M, Rows]
-		logits := layers.Concat(3, layers.Scale(own, scale), layers.Add(layers.Scale(patches, scale), bias))
-		a := layers.Softmax(logits) // [B, H, M, Rows+1]
+		others := layers.Scale(layers.MatMul(q, k, false, true), scale) // [B, H, M, all]
+		parts := []*Node{layers.Scale(own, scale), others}
+		if all == rows {
+			parts[1] = layers.Add(others, bias)
+		} else {
+			parts[1] = layers.Add(layers.Slice(others, 3, 0, rows), bias)
+			parts = append(parts, layers.Slice(others, 3, rows, all))
+		}
+		a := layers.Softmax(layers.Concat(3, parts...)) // [B, H, M, all+1]
 		mixed := layers.Add(
 			layers.Mul(layers.Slice(a, 3, 0, 1), v),
-			layers.MatMul(layers.Slice(a, 3, 1, rows+1), f.Values[i], false, false)) // [B, H, M, d]
+			layers.MatMul(layers.Slice(a, 3, 1, all+1), f.Values[i], false, false)) // [B, H, M, d]
 		x = b.Finish(x, layers.JoinHeads(mixed))
 	}
-	return unit(e.Head(x))
+	return unit(f.head.rows(e.Head(x)))
 }
 
 // read turns weighted kept tokens into a feature [B, D], by Config.Read. weight

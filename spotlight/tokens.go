@@ -20,25 +20,54 @@ type Features struct {
 	Class     *Node   // the CLS row that the re-read starts from [B, W]
 	Keys      []*Node // of the tokens beside CLS, a re-read block each [B, heads, Rows, W/heads]
 	Values    []*Node
+
+	head Head
+}
+
+// Head is what follows the image encoder's own head: a student's projection into
+// its teacher's space of width T. The zero value is nothing, and T is D.
+type Head struct {
+	Feature *Node               // of the pass, not normalised [B, T]
+	Rows    func(x *Node) *Node // other CLS features, of the same batch: [R, D] to [R, T]
+	// Tangent is the linear map that the head is at the pass's features: [B, N, D] to
+	// [B, N, T].
+	Tangent func(x *Node) *Node
+}
+
+// rows maps [B, N, D] to [B, N, T].
+func (h Head) rows(x *Node) *Node {
+	if h.Rows == nil {
+		return x
+	}
+	s := shape(x)
+	y := h.Rows(layers.Reshape(x, s[0]*s[1], s[2]))
+	return layers.Reshape(y, s[0], s[1], shape(y)[1])
 }
 
 // Encode adds the nodes of the features to an encoder's pass.
 func Encode(c Config, e *vit.Encoder, o vit.Output) Features {
+	return EncodeThrough(c, e, o, Head{Feature: o.Feature})
+}
+
+// EncodeThrough is Encode of an encoder that a head follows. Where the pass had
+// prompts, the features are of its patches alone, but the keys and values are of
+// the prompts too, which read again as they were read.
+func EncodeThrough(c Config, e *vit.Encoder, o vit.Output, head Head) Features {
 	if c.Variant == Release {
 		f := release.Encode(e, o)
 		return Features{Image: f.Image, Tokens: f.Tokens, Attention: f.Attention}
 	}
-	f := Features{Image: layers.L2Normalize(o.Feature, 0), Remain: o.Remain}
+	f := Features{Image: layers.L2Normalize(head.Feature, 0), Remain: o.Remain, head: head}
 	blocks := c.blocks(e.Layers)
 	switch c.Tokens {
 	case "contribution":
-		f.Tokens = contributions(e, o, blocks)
+		f.Tokens = contributions(e, o, blocks, head)
 	case "value":
 		last := e.Blocks[e.Layers-1]
 		v := layers.Slice(besideClass(o.QKV[e.Layers-1]), 2, 2*e.Width, 3*e.Width) // [B, Rows, W]
-		f.Tokens = e.OnGrid(o, e.Layers-1, unit(e.Head(layers.Linear(v, last.OutW, last.OutB))))
+		f.Tokens = e.OnGrid(o, e.Layers-1, unit(head.rows(e.Head(layers.Linear(v, last.OutW, last.OutB)))))
 	default:
-		f.Tokens = unit(e.PatchTokens(o))
+		f.Tokens = unit(head.rows(e.PatchTokens(o)))
 	}
 	for _, l := range blocks {
 		a := e.ClassAttention(o, l-1)
@@ -56,7 +85,7 @@ func Encode(c Config, e *vit.Encoder, o vit.Output) Features {
 		first := o.Tokens[e.Layers-r]
 		f.Class = layers.Reshape(layers.Slice(first, 1, 0, 1), shape(first)[0], e.Width)
 		for l := e.Layers - r; l < e.Layers; l++ {
-			rest := besideClass(o.QKV[l])
+			rest := besideClass(o.AllQKV(l))
 			f.Keys = append(f.Keys, layers.SplitHeads(rest, 1, e.Heads))
 			f.Values = append(f.Values, layers.SplitHeads(rest, 2, e.Heads))
 		}
@@ -113,11 +142,14 @@ func Inputs(c Config, s *graph.Scope, v vit.Config, b int) Features {
 // contributions is what each patch adds to the CLS feature, exactly: in a
 // pre-LayerNorm transformer the CLS row is a sum, and ln_post is linear once the
 // deviation of that row is known. So g = rest + sum of c over the patches.
-func contributions(e *vit.Encoder, o vit.Output, blocks []int) *Node {
+func contributions(e *vit.Encoder, o vit.Output, blocks []int, head Head) *Node {
 	c := unscaled(e, o, blocks)
+	if head.Tangent != nil {
+		c = head.Tangent(c)
+	}
 	batch := shape(c)[0]
 	class := layers.Reshape(o.Class, batch, 1, e.Width)
-	return layers.Div(c, layers.Mul(deviation(class), layers.Reshape(length(o.Feature), batch, 1, 1)))
+	return layers.Div(c, layers.Mul(deviation(class), layers.Reshape(length(head.Feature), batch, 1, 1)))
 }
 
 // unscaled is the contributions [B, N, D] up to a factor an image, for which the

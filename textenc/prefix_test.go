@@ -127,7 +127,7 @@ func TestSwitchesHuggingFace(t *testing.T) {
 			t.Fatal(err)
 		}
 		return s, e
-	}, ids, 2, 3, names)
+	}, ids, 2, 2, names) // the longest prompt leaves no room for a third vector
 }
 
 func TestSwitchesEmbedded(t *testing.T) {

@@ -92,6 +92,9 @@ type Output struct {
 	qkv []*layers.Node // QKV with the prompts' rows, which follow the others
 }
 
+// AllQKV is QKV[l] with the rows of prompts, which follow the others.
+func (o Output) AllQKV(l int) *layers.Node { return o.qkv[l] }
+
 // Forward encodes images [B, 3, S, S], normalised by CLIP's mean and deviation.
 // Patches are dropped by the CLS token's attention.
 func (e *Encoder) Forward(images *layers.Node) Output { return e.ForwardBy(images, e.ByAttention) }

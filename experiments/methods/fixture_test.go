@@ -106,19 +106,23 @@ func (r reference) train(name string, o Options, cl Classes, store *graph.Store,
 		}
 	}
 	outputs := map[string]*graph.Node{}
-	var updates []graph.Update
+	var updates, more []graph.Update
 	x := &training{r: r, store: s.Store()}
 	err = graph.Try(func() {
 		c := CLIP{Model: r.model, Scope: s, Encoders: enc}
 		b := r.batch(name, m, c, cl, lo, hi)
 		b.Text = m.Text(c, cl)
-		b.Labels = s.Const(graph.Ints(r.Ints("labels").Int[lo:hi], hi-lo))
+		labels := graph.NewTensor(graph.Int, hi-lo)
+		if !Taught(name) {
+			copy(labels.Int, r.Ints("labels").Int[lo:hi])
+		}
+		b.Labels = s.Const(labels)
 		b.Clock = Clock{Epoch: s.Input("epoch", graph.Int, 1), EpochOver: s.Input("epoch.over", graph.Float32), TrainingOver: s.Input("training.over", graph.Float32)}
 		if ReadsImages(name) && ReadsFrozen(name) {
 			b.Frozen = unit(c.Vision.Forward(b.Images).Feature)
 		}
 		out := m.Build(c, cl, b)
-		outputs["loss"], outputs["logits"] = out.Loss, out.Logits
+		outputs["loss"], outputs["logits"], more = out.Loss, out.Logits, out.Updates
 		for _, g := range out.Groups {
 			x.vars = append(x.vars, g.Vars...)
 		}
@@ -142,6 +146,7 @@ func (r reference) train(name string, o Options, cl Classes, store *graph.Store,
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	updates = append(updates, more...)
 	if x.program, err = s.Compile(r.pool, outputs, updates...); err != nil {
 		r.t.Fatal(err)
 	}
@@ -152,12 +157,17 @@ func (r reference) train(name string, o Options, cl Classes, store *graph.Store,
 func (r reference) batch(name string, m Method, c CLIP, cl Classes, lo, hi int) Batch {
 	images := layers.Slice(c.Scope.Const(r.Tensor("images")), 0, lo, hi)
 	if ReadsImages(name) {
-		return Batch{Images: images, Features: spotlight.Encode(spotlight.Default(), c.Vision, m.Image(c, cl, images))}
+		pass := m.Image(c, cl, images)
+		b := Batch{Images: images, Pass: pass, Features: spotlight.Encode(spotlight.Default(), c.Vision, pass)}
+		if Taught(name) {
+			b.Teacher = layers.Slice(c.Scope.Const(r.Tensor("teacher.logits")), 0, lo, hi)
+		}
+		return b
 	}
 	if len(layers.ShapeOf(images)) == 2 {
 		return Batch{Features: spotlight.Features{Image: images}}
 	}
-	return Batch{Features: spotlight.Features{Image: unit(c.Vision.Forward(images).Feature)}}
+	return Batch{Features: spotlight.Encode(Features(name, spotlight.Default()), c.Vision, c.Vision.Forward(images))}
 }
 
 // start gives a learned variable the reference's value.
@@ -297,6 +307,9 @@ func vitB16(t *testing.T, name string, o Options, classes int) (tensors, scalars
 	cl.Encode = func(texts []string) (graph.Tensor, error) {
 		return graph.NewTensor(graph.Float32, len(texts), 512), nil
 	}
+	if Taught(name) {
+		cl.Teacher = graph.NewTensor(graph.Float32, classes, 768) // of ViT-L/14
+	}
 	method, err := New(name, o)
 	if err != nil {
 		t.Fatal(err)
@@ -311,10 +324,14 @@ func vitB16(t *testing.T, name string, o Options, classes int) (tensors, scalars
 		b := Batch{Labels: s.Input("labels", graph.Int, 2)}
 		if ReadsImages(name) {
 			images := s.Input("images", graph.Float32, 2, 3, 224, 224)
-			b.Features.Image = unit(method.Image(c, cl, images).Feature)
+			b.Pass = method.Image(c, cl, images)
+			b.Features = spotlight.Encode(Features(name, spotlight.Default()), c.Vision, b.Pass)
 			b.Frozen = s.Input("image", graph.Float32, 2, 512)
 		} else {
-			b.Features.Image = s.Input("image", graph.Float32, 2, 512)
+			b.Features = spotlight.Inputs(Features(name, spotlight.Default()), s, m.Vision, 2)
+		}
+		if Taught(name) {
+			b.Teacher = s.Input("teacher", graph.Float32, 2, classes)
 		}
 		b.Text = method.Text(c, cl)
 		groups = method.Build(c, cl, b).Groups

@@ -42,6 +42,7 @@ type Classes struct {
 	Names   []string
 	Prompts textenc.Prompts // hand-written: context words and name
 	Text    graph.Tensor    // their unit features [C, D]
+	Teacher graph.Tensor    // the teacher's unit texts [C, T], for rows that are taught
 	// Encode runs the frozen text encoder on other texts: features [n, D], not
 	// normalised. It is called while a graph is built, never in one.
 	Encode func(texts []string) (graph.Tensor, error)
@@ -54,13 +55,15 @@ type Batch struct {
 	// Features are of the frozen encoder, or of the method's own pass (Method.Image)
 	// where its row reads images.
 	Features spotlight.Features
-	Images   *Node // normalised [B, 3, S, S]; nil where the row does not read them
+	Images   *Node      // normalised [B, 3, S, S]; nil where the row does not read them
+	Pass     vit.Output // the method's own (Method.Image); zero where the row does not read images
 	// Frozen is the unit feature of the frozen encoder [B, D], for rows that ask for
 	// it; nil at test time.
-	Frozen *Node
-	Text   *Node // unit class texts [C, D]; nil where the method's depend on the image
-	Labels *Node // Int [B]; nil at test time
-	Clock  Clock
+	Frozen  *Node
+	Text    *Node // unit class texts [C, D]; nil where the method's depend on the image
+	Labels  *Node // Int [B]; nil at test time
+	Teacher *Node // logits of a teacher [B, C], for rows that are taught; nil at test time
+	Clock   Clock
 }
 
 // Clock tells a training step when it is. Its nodes are nil at test time.

@@ -1,6 +1,8 @@
 package methods
 
 import (
+	"strings"
+
 	"spotlighter/graph"
 	"spotlighter/optim"
 	"spotlighter/spotlight"
@@ -33,10 +35,12 @@ func (m published) Build(c CLIP, _ Classes, b Batch) Outputs {
 }
 
 // CarriesOver says whether what training left in a variable serves classes that
-// it did not see: all that is learned, a global bank, and the published trainer's,
-// which belongs to no class either, where it is saved.
+// it did not see: all that is learned, and states that belong to no class, which
+// are those outside of Spotlighter's scope but for a cache of images, and in it a global bank, and the
+// published trainer's where it is saved.
 func CarriesOver(v *graph.Variable, cfg spotlight.Config) bool {
+	plugged := strings.HasPrefix(v.Name, plugScope+".")
 	bank := v.Name == plugScope+"."+release.BankName && !cfg.Release.BankNotSaved
 	global := v.Name == BankName && cfg.Bank == "global"
-	return v.Kind == graph.Trainable || bank || global
+	return v.Kind == graph.Trainable || !plugged && v.Name != CacheValues || bank || global
 }

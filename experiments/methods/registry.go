@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"spotlighter/spotlight"
 )
 
 // Row says what a method of the table is. Its file registers it, so that a new
@@ -24,6 +26,9 @@ type Row struct {
 	// Alone: its classifier holds the classes that it learned and takes no others
 	// beside them.
 	Alone bool
+	// Taught: it learns from a teacher's logits of images of all classes, in place of
+	// labels (Batch.Teacher), and classifies by the teacher's class texts.
+	Taught bool
 	// Section holds the settings that are the row's own.
 	Section Section
 	// Closed says why, under these settings, what the row learned serves no class but
@@ -41,7 +46,10 @@ type Plug struct {
 	Name    string
 	Over    func(r Row) bool // the rows that it works over
 	Section Section
-	New     func(base Method, r Row, o Options) (Method, error)
+	// AllTokens: over rows that do not read images it is fed all of the last block's
+	// tokens, as Spotlighter's variant release is, and reads none at test time.
+	AllTokens bool
+	New       func(base Method, r Row, o Options) (Method, error)
 }
 
 // Section is a part of the configuration, under a key of its own beside the
@@ -135,6 +143,18 @@ func ReadsImages(name string) bool { return of(name).Images }
 // ReadsFrozen says whether the method of that name reads the frozen encoder's
 // features of training images.
 func ReadsFrozen(name string) bool { return !of(name).Images || of(name).Frozen }
+
+// Taught says whether the method of that name learns from a teacher.
+func Taught(name string) bool { return of(name).Taught }
+
+// Features is the configuration by which the method of that name has the frozen
+// encoder's features made.
+func Features(name string, cfg spotlight.Config) spotlight.Config {
+	if _, plug, _ := strings.Cut(name, "+"); plugs[plug].AllTokens {
+		cfg.Variant = spotlight.Release
+	}
+	return cfg
+}
 
 // Templates are the texts that the method of that name reads the classes in beside
 // the context words, {} for the class.

@@ -3,8 +3,10 @@ package methods
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"spotlighter/graph"
+	"spotlighter/layers"
 	"spotlighter/optim"
 	"spotlighter/spotlight"
 )
@@ -15,13 +17,19 @@ const spotlighterName = "spotlighter"
 func init() {
 	RegisterPlug(Plug{
 		Name: spotlighterName,
-		Over: func(r Row) bool { return r.Name == "clip" || r.Name == "coop" },
+		Over: func(r Row) bool {
+			return r.Taught || slices.Contains([]string{"clip", "coop", "maple", "promptsrc"}, r.Name)
+		},
 		New: func(base Method, r Row, o Options) (Method, error) {
 			switch {
 			case o.Spotlight.Variant != spotlight.Release:
-				return spotlighter{base, o, !r.Learns}, nil
+				return spotlighter{base, o, !r.Learns, r.Taught}, nil
 			case !r.Learns:
 				return nil, fmt.Errorf("method %q: spotlight.variant %s has nothing to do without training, want paper", r.Name+"+"+spotlighterName, spotlight.Release)
+			case r.Taught:
+				return publishedStudent{base.(promptKD)}, nil
+			case r.Images:
+				return nil, fmt.Errorf("method %q: spotlight.variant %s was published over coop and promptkd alone, want paper", r.Name+"+"+spotlighterName, spotlight.Release)
 			}
 			return published{base, o}, nil
 		},
@@ -37,10 +45,22 @@ func KeepsTokens(name string, cfg spotlight.Config) bool {
 // spotlighter plugs the method into a prompt: the prompt's texts, the method's
 // reading of the image (arXiv 2509.00905). Over hand-written prompts nothing is
 // learned and the sample's own activation alone selects.
+//
+// Where the method beneath makes its own pass of the image encoder, everything is
+// read of that pass: the tokens are the prompted encoder's, of patches and not of
+// prompts, and the second reading has the prompts' keys and values as the first
+// had. Gradients reach the prompts through both. Its own loss stays as it is, and
+// the prediction's is added to it.
+//
+// A student's tokens are taken on into its teacher's space, by the linear map that
+// its projection is at the image's feature. It is told the teacher's logits in
+// place of labels, of the prediction too, and the bank is written by the class
+// that the teacher thinks likeliest.
 type spotlighter struct {
 	Method
 	Options
 	trainingFree bool
+	taught       bool
 }
 
 func (m spotlighter) Build(c CLIP, cl Classes, b Batch) Outputs {
@@ -48,8 +68,16 @@ func (m spotlighter) Build(c CLIP, cl Classes, b Batch) Outputs {
 	if m.trainingFree {
 		cfg = cfg.TrainingFree()
 	}
+	var base Outputs
+	if !m.trainingFree && b.Labels != nil { // before the scalars are declared, which are none of its business
+		base = m.Method.Build(c, cl, b)
+	}
 	model := spotlight.New(c.Scope, cfg, c.Vision, c.Model.Scale, StartBank(cl, cfg))
-	out := model.Forward(b.Features, b.Text)
+	f := b.Features
+	if m.taught {
+		f = spotlight.EncodeThrough(cfg, c.Vision, b.Pass, m.Method.(promptKD).student(c, b).head(b))
+	}
+	out := model.Forward(f, b.Text)
 	o := Outputs{Logits: out.Logits, Index: out.Index, Candidates: out.Candidates, Named: map[string]*Node{
 		NamedScore: out.Score, NamedKept: out.Kept, NamedWeight: out.Weight, NamedBelief: out.Belief,
 	}}
@@ -65,18 +93,38 @@ func (m spotlighter) Build(c CLIP, cl Classes, b Batch) Outputs {
 	if m.trainingFree || b.Labels == nil {
 		return o
 	}
-	o.Loss = model.Loss(out, b.Labels).Total
-	o.Updates = model.Updates(out, b.Labels)
-	o.Groups = m.Method.Build(c, cl, b).Groups
-	prompt := o.Groups[0].Vars
-	scalars := slices.DeleteFunc(c.Scope.Trainables(), func(v *graph.Variable) bool { return slices.Contains(prompt, v) })
-	o.Groups = append(o.Groups, optim.Group{Optimizer: optim.SGD{Momentum: m.Momentum}, LRScale: m.ScalarLR, Vars: scalars})
+	labels := b.Labels
+	if m.taught {
+		labels = layers.ArgMax(b.Teacher)
+	}
+	scalars := slices.DeleteFunc(c.Scope.Trainables(), func(v *graph.Variable) bool { return !strings.HasPrefix(v.Name, plugScope+".") })
+	o.Loss = layers.Add(base.Loss, m.local(model, out, b, labels))
+	o.Updates = append(base.Updates, model.Updates(out, labels)...)
+	o.After = base.After
+	o.Groups = append(base.Groups, optim.Group{Optimizer: optim.SGD{Momentum: m.Momentum}, LRScale: m.ScalarLR, Vars: scalars})
 	return o
+}
+
+// local is the part of the loss that is added to that of the method beneath.
+func (m spotlighter) local(model *spotlight.Model, out spotlight.Output, b Batch, labels *Node) *Node {
+	if !m.taught {
+		return model.Loss(out, labels).Local
+	}
+	kd := m.Method.(promptKD)
+	sum := layers.Distillation(out.Logits, b.Teacher, kd.Temperature)
+	for _, level := range out.Levels {
+		sum = layers.Add(sum, layers.Distillation(level, b.Teacher, kd.Temperature))
+	}
+	return layers.Scale(sum, kd.Weight/model.Balance)
 }
 
 // StartBank is the prototypes [C, P, D] that classes start from.
 func StartBank(cl Classes, cfg spotlight.Config) graph.Tensor {
-	return spotlight.Start(cl.Text, cl.Names, cfg.Prototypes, bankSeed)
+	text := cl.Text
+	if cl.Teacher.F32 != nil {
+		text = cl.Teacher
+	}
+	return spotlight.Start(text, cl.Names, cfg.Prototypes, bankSeed)
 }
 
 // bankSeed is of the noise that sets the prototypes of a class apart: one for

@@ -37,6 +37,8 @@ type Case struct {
 	// SkipStock is why the case cannot run under Gorgonia's own machines, ""
 	// where it can.
 	SkipStock string
+	// SkipCUDA is why an op of the case has no CUDA kernel, "" where all have one.
+	SkipCUDA string
 }
 
 // Input is an operand: floats, or Ints where the operation wants indices. Its

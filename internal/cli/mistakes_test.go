@@ -77,7 +77,7 @@ func TestMistakes(t *testing.T) {
 		{"run CONFIG train.epochs=ten", 1, `override train.epochs=ten: train.epochs: found the text "ten", want a whole number`},
 		{"run CONFIG threads=-1", 1, `override threads=-1: threads: found -1, want at least 0`},
 		{"quickstart seed", 1, `override seed: want key=value, such as train.lr=.01`},
-		{"run CONFIG method=cocoop+spotlight", 1, `override method=cocoop+spotlight: method: "cocoop+spotlight" is none of clip, clip+spotlighter, coop, coop+spotlighter, did you mean coop+spotlighter?`},
+		{"run CONFIG method=cocoop+spotlight", 1, `override method=cocoop+spotlight: method: "cocoop+spotlight" is none of clip, clip+spotlighter, clipfit, cocoop, coop, coop+spotlighter, coop+textrefiner, linear-probe, maple, maple+spotlighter, promptkd, promptkd+spotlighter, promptkd+textrefiner, promptsrc, promptsrc+spotlighter, tip-adapter, tip-adapter-f, did you mean coop+spotlighter?`},
 		{"run CONFIG spotlight.window=5 spotlight.keep=26", 1, `override spotlight.keep=26: spotlight.keep: 26 tokens do not fit a window of 5x5`},
 
 		{"run CONFIG dataset=caltech101", 1, config + `: data.root: found nothing, want the folder that holds caltech-101 (dataset caltech101)`},

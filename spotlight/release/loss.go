@@ -20,8 +20,8 @@ type Losses struct {
 func losses(o Output, t, g, labels *Node) Losses {
 	l := Losses{
 		Global: layers.CrossEntropy(o.Logits, labels),
-		All:    rowsCrossEntropy(o.AllLogits, labels), Top: rowsCrossEntropy(o.TopLogits, labels), Low: rowsCrossEntropy(o.LowLogits, labels),
-		Text: distance(o.Text, t), Image: distance(o.Image, g),
+		All:    RowsCrossEntropy(o.AllLogits, labels), Top: RowsCrossEntropy(o.TopLogits, labels), Low: RowsCrossEntropy(o.LowLogits, labels),
+		Text: Distance(o.Text, t), Image: Distance(o.Image, g),
 	}
 	local := layers.Add(layers.Add(l.All, l.Top), l.Low)
 	pulls := layers.Add(l.Text, l.Image)
@@ -29,13 +29,13 @@ func losses(o Output, t, g, labels *Node) Losses {
 	return l
 }
 
-// rowsCrossEntropy is the mean cross-entropy of rows [B, n, C], each of which has
+// RowsCrossEntropy is the mean cross-entropy of rows [B, n, C], each of which has
 // its image's label.
-func rowsCrossEntropy(logits, labels *Node) *Node {
+func RowsCrossEntropy(logits, labels *Node) *Node {
 	b := shape(logits)[0]
 	perImage := layers.Mean(layers.LogSoftmax(logits), 1) // [B, C]
 	return layers.Scale(layers.MeanAll(layers.Gather(perImage, layers.Reshape(labels, b, 1))), -1)
 }
 
-// distance is the mean absolute difference of x, normalised, from unit rows.
-func distance(x, to *Node) *Node { return layers.MeanAll(layers.Abs(layers.Sub(unit(x), to))) }
+// Distance is the mean absolute difference of x, normalised, from unit rows.
+func Distance(x, to *Node) *Node { return layers.MeanAll(layers.Abs(layers.Sub(unit(x), to))) }

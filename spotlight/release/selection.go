@@ -18,13 +18,13 @@ func (m *Model) selectRows(o *Output, attention *Node, tokens *Node) {
 		from = layers.Slice(tokens, 1, 1, s[1])
 	}
 	kept := layers.Gather(from, o.Index) // [B, K, D]
-	o.All = framed(tokens, kept)
-	o.Top = framed(tokens, layers.Slice(kept, 1, 0, m.Level1))
-	o.Low = framed(tokens, layers.Slice(kept, 1, m.Level1, m.Keep))
+	o.All = Framed(tokens, kept)
+	o.Top = Framed(tokens, layers.Slice(kept, 1, 0, m.Level1))
+	o.Low = Framed(tokens, layers.Slice(kept, 1, m.Level1, m.Keep))
 }
 
-// framed is CLS, the kept tokens [B, n, D], the mean of all tokens: [B, n+2, D].
-func framed(tokens, kept *Node) *Node {
+// Framed is CLS, the kept tokens [B, n, D], the mean of all tokens: [B, n+2, D].
+func Framed(tokens, kept *Node) *Node {
 	s := shape(tokens)
 	mean := layers.Reshape(layers.Mean(tokens, 1), s[0], 1, s[2])
 	return layers.Concat(1, layers.Slice(tokens, 1, 0, 1), kept, mean)

@@ -44,7 +44,7 @@ func (t Teacher) losses(o Output, g *Node) Losses {
 	kl := func(logits *Node) *Node { return layers.Distillation(logits, t.Logits, t.Temperature) }
 	l := Losses{
 		Global: kl(o.Logits), All: kl(o.AllLogits), Top: kl(o.TopLogits), Low: kl(o.LowLogits),
-		Text: distance(o.Text, t.Texts), Image: distance(o.Image, g),
+		Text: Distance(o.Text, t.Texts), Image: Distance(o.Image, g),
 	}
 	l.Total = l.Global
 	for _, part := range []struct {

@@ -99,7 +99,17 @@ def unit(t):
 
 def state(learned, module):
     """What a step changes: the learned tensors and the moments of batch norms."""
-    return learned | {n: t.float() for n, t in module.named_buffers() if "running" in n or "batches" in n}
+    moments = {n: t.float() for n, t in module.named_buffers() if "running" in n or "batches" in n}
+    return matrices(learned | moments)
+
+
+def gradients(learned):
+    return matrices({n: t.grad for n, t in learned.items()})
+
+
+def matrices(tensors):
+    """With 1x1 convolutions as the matrices that they are."""
+    return {n: t.flatten(1) if t.dim() == 4 else t for n, t in tensors.items()}
 
 
 def under(prefix, tensors):
