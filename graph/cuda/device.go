@@ -26,26 +26,6 @@ type Device struct {
 	held, peak atomic.Int64 // bytes allocated
 }
 
-// newDevice starts the goroutine that calls the driver. open makes the driver's
-// context, which belongs to that goroutine's thread.
-func newDevice(name, math string, open func() (api, error)) (*Device, error) {
-	d := &Device{name: name, math: math, jobs: make(chan func())}
-	failed := make(chan error)
-	go func() {
-		runtime.LockOSThread()
-		var err error
-		d.api, err = open()
-		failed <- err
-		if err != nil {
-			return // and the thread ends
-		}
-		for job := range d.jobs {
-			job()
-		}
-	}()
-	return d, <-failed
-}
-
 // do runs job where the driver may be called.
 func (d *Device) do(job func() error) error {
 	done := make(chan error)

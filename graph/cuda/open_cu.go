@@ -5,6 +5,7 @@ package cuda
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 
 	"gorgonia.org/cu"
@@ -127,4 +128,24 @@ func freeOf(i int) (int64, error) {
 		return 0, err
 	}
 	return d.(*Device).free()
+}
+
+// newDevice starts the goroutine that calls the driver. open makes the driver's
+// context, which belongs to that goroutine's thread.
+func newDevice(name, math string, open func() (api, error)) (*Device, error) {
+	d := &Device{name: name, math: math, jobs: make(chan func())}
+	failed := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		var err error
+		d.api, err = open()
+		failed <- err
+		if err != nil {
+			return // and the thread ends
+		}
+		for job := range d.jobs {
+			job()
+		}
+	}()
+	return d, <-failed
 }

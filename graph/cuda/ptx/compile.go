@@ -16,7 +16,6 @@ const (
 	kindBarrier  // of the block
 	kindWarpSync // bar.warp.sync
 	kindShuffle
-	kindMatrix // wmma: see matrix.go
 )
 
 type instruction struct {
@@ -34,9 +33,8 @@ type instruction struct {
 	address int // slot
 	off     int64
 
-	dst, a, b, c int
-	shuffle      string
-	matrix       *matrix
+	dst, a, b int
+	shuffle   string
 }
 
 func (k *Kernel) compileOp(in *instruction, parts, o []string) error {
@@ -61,8 +59,6 @@ func (k *Kernel) compileOp(in *instruction, parts, o []string) error {
 		in.kind = kindBarrier
 	case "shfl":
 		return k.compileShuffle(in, parts, o)
-	case "wmma":
-		return k.compileMatrix(in, parts, o)
 	case "ld", "st":
 		return k.compileMemory(in, parts, o)
 	default:

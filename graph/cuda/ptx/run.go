@@ -152,10 +152,6 @@ func (b *block) runWarp(warp []thread) error {
 		switch in.kind {
 		case kindShuffle:
 			shuffle(in, warp)
-		case kindMatrix:
-			if err := b.runMatrix(in, warp); err != nil {
-				return err
-			}
 		}
 		b.syncs[at.warp]++
 		for i := range warp {
