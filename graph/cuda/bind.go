@@ -93,7 +93,10 @@ func (b *build) find(p kernels.Ptr, constant int) place {
 // finish gives the executor the places that a Run reads and writes.
 func (b *build) finish() {
 	e := b.exec
-	e.lists, e.status = b.lists, b.status
+	e.lists, e.status, e.steps = b.lists, b.status, b.code.Steps
+	for _, v := range b.code.Values {
+		e.shapes = append(e.shapes, v.Type.Shape)
+	}
 	root := func(v int) place { return b.places[b.code.Values[v].Root] }
 	for _, v := range b.code.Inputs {
 		e.inputs = append(e.inputs, moved{root(v), bytesOf(b.code.Values[v].Type)})

@@ -39,7 +39,7 @@ type build struct {
 
 // Compile implements graph.Device.
 func (d *Device) Compile(c *graph.Code) (graph.Executor, error) {
-	b := &build{d: d, code: c, exec: &executor{d: d, code: c}, places: make([]place, len(c.Values))}
+	b := &build{d: d, code: c, exec: &executor{d: d}, places: make([]place, len(c.Values))}
 	if err := b.lower(); err != nil {
 		return nil, err
 	}

@@ -8,10 +8,12 @@ import (
 	"spotlighter/graph/cuda/kernels"
 )
 
-// executor is a program on a card.
+// executor is a program on a card. It does not keep the variables, which may go
+// when the program does.
 type executor struct {
 	d          *Device
-	code       *graph.Code
+	steps      []graph.CodeStep
+	shapes     []graph.Shape // of the values
 	lists      []*kernels.List
 	calls      []call
 	constants  uint64
@@ -138,10 +140,10 @@ func (e *executor) address(p place) uint64 {
 
 // fault gives a step's failure its name.
 func (e *executor) fault(step int, err error) error {
-	st := e.code.Steps[step]
+	st := e.steps[step]
 	f := &graph.Error{Op: st.Op.Name(), Layer: st.Layer, Err: err}
 	for _, v := range st.In {
-		f.In = append(f.In, e.code.Values[v].Type.Shape)
+		f.In = append(f.In, e.shapes[v])
 	}
 	return f
 }

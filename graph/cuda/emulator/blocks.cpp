@@ -36,12 +36,12 @@ struct Block {
   int number, threads;
 };
 
-thread_local Block now;
-thread_local int current; // thread of the block
-thread_local std::vector<Fiber> fibers;
+Block now;
+int current; // thread of the block
+std::vector<Fiber> fibers;
 
 #if defined(__x86_64__)
-thread_local void *scheduler;
+void *scheduler;
 
 // Saves what a function must keep, changes stacks, and restores.
 extern "C" void switch_stacks(void **from, void *to);
@@ -50,7 +50,7 @@ __asm__(".pushsection .text\n.type switch_stacks, %function\nswitch_stacks:\n"
         "mov %rsp, (%rdi)\nmov %rsi, %rsp\n"
         "pop %r15\npop %r14\npop %r13\npop %r12\npop %rbx\npop %rbp\nret\n.popsection\n");
 #else
-thread_local ucontext_t scheduler;
+ucontext_t scheduler;
 #endif
 
 void leave() {

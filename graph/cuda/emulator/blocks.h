@@ -11,5 +11,6 @@ struct Fault {
 };
 
 // Runs `blocks` blocks of `threads` threads, one after the other. A barrier or a
-// shuffle that not all threads of the block, or of the warp, come to is a fault.
+// shuffle that not all threads of the block, or of the warp, come to is a fault. One
+// call at a time.
 Fault run_blocks(Call kernel, void **args, int blocks, int threads);

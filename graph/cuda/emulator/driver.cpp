@@ -248,6 +248,8 @@ API cuLaunchKernel(Kernel *k, unsigned gx, unsigned gy, unsigned gz, unsigned bx
     sigaction(SIGSEGV, &action, &previous);
   });
   note(k->name, gx);
+  static std::mutex launch;
+  std::lock_guard<std::mutex> guard(launch);
   launching = true;
   if (sigsetjmp(escape, 1)) {
     launching = false;

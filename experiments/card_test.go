@@ -1,0 +1,195 @@
+//go:build cuda_backend
+
+package experiments
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math"
+	"os"
+	"slices"
+	"testing"
+
+	"spotlighter/experiments/methods"
+	"spotlighter/graph"
+	"spotlighter/graph/cuda"
+)
+
+// These tests run the programs of experiments on a card, a real one or the emulated
+// driver's, beside the CPU. They want one when SPOTLIGHTER_CARD is set.
+
+func wantCard(t *testing.T) {
+	t.Helper()
+	if err := cuda.Find().Err; err != nil {
+		if os.Getenv("SPOTLIGHTER_CARD") != "" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+}
+
+// stepped is what training steps leave behind.
+type stepped struct {
+	losses []float64
+	values map[string]graph.Tensor // variables: parameters, optimiser, bank
+}
+
+// trainSteps takes steps of a method on random features, which are the same for every
+// device.
+func trainSteps(t *testing.T, c Config, n int) stepped {
+	t.Helper()
+	l, err := NewLab(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.use(c)
+	m, err := methods.New(c.Method[0], options(c))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := OpenBenchmark(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cl, err := l.classes(t.Context(), c, b.Classes[:b.Base])
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr, err := l.newTrainer(c, m, cl, c.Train.Batch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr.lr.F32[0] = .01
+	s := stepped{values: map[string]graph.Tensor{}}
+	for i := range n {
+		for name, f := range tr.feeds {
+			if f.Dtype == graph.Float32 && len(f.Shape) > 0 {
+				graph.Normal(uint64(i), .3)(name, f.F32)
+			}
+		}
+		for k := range tr.labels.Int {
+			tr.labels.Int[k] = (i + k) % len(cl.Names)
+		}
+		if err := tr.program.Run(t.Context(), tr.feeds); err != nil {
+			t.Fatal(err)
+		}
+		s.losses = append(s.losses, float64(tr.program.Output("loss").F32[0]))
+	}
+	if err := tr.store.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range tr.store.Variables() {
+		s.values[v.Name] = v.Value
+	}
+	return s
+}
+
+// distance is the greatest difference of two tensors over the greatest element.
+func distance(got, want graph.Tensor) float64 {
+	worst, scale := 0., 1e-3
+	for i, w := range want.F32 {
+		d := math.Abs(float64(got.F32[i]) - float64(w))
+		if math.IsNaN(d) {
+			return math.Inf(1)
+		}
+		worst, scale = max(worst, d), max(scale, math.Abs(float64(w)))
+	}
+	return worst / scale
+}
+
+// learning lists the methods that are trained.
+func learning() []string {
+	return slices.DeleteFunc(methods.Names(), func(m string) bool { return !methods.Learns(m) })
+}
+
+// The training step of each method gives what it gives on the CPU: losses,
+// velocities (which after the first step are the gradients), parameters, bank. A
+// second time it gives the same bits.
+func TestCardSteps(t *testing.T) {
+	wantCard(t)
+	for _, method := range learning() {
+		t.Run(method, func(t *testing.T) {
+			c := tinyCell(t, method)
+			onCPU, onCard := c, c
+			onCard.Device = "cuda"
+			for _, n := range []int{1, 2} {
+				got := trainSteps(t, onCard, n)
+				agree(t, got, trainSteps(t, onCPU, n))
+				sameBits(t, trainSteps(t, onCard, n), got)
+			}
+		})
+	}
+}
+
+func agree(t *testing.T, got, want stepped) {
+	t.Helper()
+	for i, w := range want.losses {
+		if math.Abs(got.losses[i]-w) > 1e-5*max(1, math.Abs(w)) {
+			t.Errorf("step %d: the loss is %g on the card, %g on the CPU", i+1, got.losses[i], w)
+		}
+	}
+	if len(got.values) != len(want.values) || len(want.values) == 0 {
+		t.Fatalf("%d variables on the card, %d on the CPU", len(got.values), len(want.values))
+	}
+	for name, w := range want.values {
+		if d := distance(got.values[name], w); d > 1e-4 {
+			t.Errorf("%s of %v after %d steps: off by %.1e of its greatest element", name, w.Shape, len(want.losses), d)
+		}
+	}
+}
+
+func sameBits(t *testing.T, got, want stepped) {
+	t.Helper()
+	if fmt.Sprint(got.losses) != fmt.Sprint(want.losses) {
+		t.Errorf("losses %v the second time, %v the first", got.losses, want.losses)
+	}
+	for name, w := range want.values {
+		for i := range w.F32 {
+			if math.Float32bits(w.F32[i]) != math.Float32bits(got.values[name].F32[i]) {
+				t.Errorf("%s has other bits the second time: %g, was %g (element %d)", name, got.values[name].F32[i], w.F32[i], i)
+				break
+			}
+		}
+	}
+}
+
+// A cell on the card goes on from a checkpoint to the same bits, and its numbers are
+// the CPU's.
+func TestCardCell(t *testing.T) {
+	wantCard(t)
+	c := tinyCell(t, "coop+spotlighter")
+	c.Train.Epochs, c.Train.WarmupEpochs = 2, 1
+	onCPU, _, _, err := newLab(t, c).RunCell(t.Context(), c, func(Step) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Device, c.Out = "cuda", t.TempDir()
+	lab := newLab(t, c)
+	whole, dir, _, err := lab.RunCell(t.Context(), c, func(Step) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if whole.Base != onCPU.Base || whole.Novel != onCPU.Novel || math.Abs(whole.FinalLoss-onCPU.FinalLoss) > 1e-4 {
+		t.Errorf("base %g, novel %g, loss %g on the card; %g, %g, %g on the CPU", whole.Base, whole.Novel, whole.FinalLoss, onCPU.Base, onCPU.Novel, onCPU.FinalLoss)
+	}
+	want := written(t, dir)
+	c.Out = t.TempDir()
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	_, _, _, err = lab.RunCell(ctx, c, func(s Step) {
+		if s.Epoch == 2 && s.Step == 1 {
+			stop()
+		}
+	})
+	if err == nil {
+		t.Fatal("not stopped")
+	}
+	_, dir, _, err = lab.RunCell(t.Context(), c, func(Step) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := written(t, dir); !bytes.Equal(got[0], want[0]) {
+		t.Error("the checkpoint of the run that was stopped has other bits")
+	}
+}
