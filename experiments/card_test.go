@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"slices"
 	"testing"
 
 	"spotlighter/experiments/methods"
@@ -56,6 +55,10 @@ func trainSteps(t *testing.T, c Config, n int) stepped {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if methods.ReadsSupport(c.Method[0]) {
+		cl.Support = l.blank(c, len(cl.Names))
+		graph.Normal(3, .1)("support", cl.Support.Plain.F32)
+	}
 	tr, err := l.newTrainer(c, m, cl, c.Train.Batch)
 	if err != nil {
 		t.Fatal(err)
@@ -98,9 +101,23 @@ func distance(got, want graph.Tensor) float64 {
 	return worst / scale
 }
 
-// learning lists the methods that are trained.
-func learning() []string {
-	return slices.DeleteFunc(methods.Names(), func(m string) bool { return !methods.Learns(m) })
+// stepping are cells of the methods that are trained step by step.
+func stepping(t *testing.T) (cells []Config) {
+	t.Helper()
+	for _, method := range methods.Names() {
+		c, err := LoadEmbedded("debug.yaml", []string{"method=" + method, "shots=3", "train.batch=2", "maple.depth=2", "promptsrc.image_depth=2", "promptsrc.text_depth=2", "clip.unknown=random"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := methods.New(method, options(c))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, whole := m.(methods.Fitter); methods.Learns(method) && !whole {
+			cells = append(cells, c)
+		}
+	}
+	return cells
 }
 
 // The training step of each method gives what it gives on the CPU: losses,
@@ -108,9 +125,8 @@ func learning() []string {
 // second time it gives the same bits.
 func TestCardSteps(t *testing.T) {
 	wantCard(t)
-	for _, method := range learning() {
-		t.Run(method, func(t *testing.T) {
-			c := tinyCell(t, method)
+	for _, c := range stepping(t) {
+		t.Run(c.Method[0], func(t *testing.T) {
 			onCPU, onCard := c, c
 			onCard.Device = "cuda"
 			for _, n := range []int{1, 2} {
