@@ -283,6 +283,15 @@ func TestBadIndex(t *testing.T) {
 	}
 }
 
+// Products of rounded operands are refused, not computed in another way.
+func TestMath(t *testing.T) {
+	for _, math := range []string{cuda.TF32, cuda.BF16} {
+		if _, err := cuda.Open(0, math); err == nil || !strings.Contains(err.Error(), "products in "+math+" are not there yet") {
+			t.Error(err)
+		}
+	}
+}
+
 // Programs of several goroutines share the card.
 func TestConcurrent(t *testing.T) {
 	d := open(t)

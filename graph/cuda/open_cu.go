@@ -24,6 +24,9 @@ var opened = struct {
 
 // Open opens a card for programs whose products are computed by math.
 func Open(card int, math string) (graph.Device, error) {
+	if math != FP32 {
+		return nil, fmt.Errorf("products in %s are not there yet: this program's kernels compute in %s alone", math, FP32)
+	}
 	opened.Lock()
 	defer opened.Unlock()
 	key := fmt.Sprintf("%d %s", card, math)
