@@ -67,6 +67,13 @@ func TestTrained(t *testing.T) {
 		{"coop+spotlighter", func(c *Config) { c.Spotlight.Variant = "release" }},
 		{"clip+spotlighter", func(*Config) {}},
 		{"clip", func(*Config) {}},
+		{"maple", func(c *Config) { c.Sections = imageCell(t, "maple").Sections }},
+		{"maple", func(c *Config) {
+			c.Sections = imageCell(t, "maple").Sections
+			c.Prune = Prune{Block: 2, Keep: .4, By: "attention"}
+		}},
+		{"promptsrc", func(c *Config) { c.Sections = imageCell(t, "promptsrc").Sections }},
+		{"clipfit", func(*Config) {}},
 	} {
 		c := tinyCell(t, x.method)
 		c.Data.TestPerClass = 6
