@@ -103,15 +103,16 @@ func (r *Run) onlyRead(err error) bool {
 // which a result that cannot be read may be a part, is deleted, but for the log.
 func Restart(cell Config, weightsHash string) (*Run, error) {
 	dir := filepath.Join(cell.Out, RunName(cell))
-	if err := deleteOutcome(dir); err != nil {
+	if err := DeleteRun(dir); err != nil {
 		return nil, fmt.Errorf("restart run: %w", err)
 	}
 	return OpenRun(cell, weightsHash)
 }
 
-// deleteOutcome takes the lock and deletes what a run has made, the result first:
-// whatever happens, no old result stands beside new numbers.
-func deleteOutcome(dir string) error {
+// DeleteRun takes the lock of a run's folder, if there is one, and deletes what the
+// run has made, but for the log, the result first: whatever happens, no old result
+// stands beside new numbers.
+func DeleteRun(dir string) error {
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

@@ -56,6 +56,7 @@ experiments/ablations do. The same command again runs what is missing or broken.
 	fl.BoolVar(&f.run.quiet, "quiet", false, "no progress")
 	fl.BoolVar(&f.run.force, "force", false, "run what is done or begun anew")
 	fl.IntVar(&f.run.threads, "threads", 0, "threads; 0: all cores")
+	deviceFlag(fl, &f.run.device)
 	return c
 }
 
@@ -73,9 +74,6 @@ func wrapped(names []string) string {
 }
 
 func ablate(ctx context.Context, f ablationFlags, args []string) error {
-	if err := wantAtLeast("--threads", f.run.threads, 0); err != nil {
-		return err
-	}
 	plan, err := planAblations(f, args)
 	if err != nil {
 		return err
@@ -161,8 +159,8 @@ func planAblations(f ablationFlags, args []string) (*ablationPlan, error) {
 					p.cfg.Dataset = append(slices.Clone(p.cfg.Dataset), d)
 				}
 			}
-			if f.run.threads != 0 {
-				r.Config.Threads = f.run.threads
+			if err := f.run.set(&r.Config); err != nil {
+				return nil, err
 			}
 			for _, cell := range r.Config.Cells() {
 				cells = append(cells, labelled{cell, fmt.Sprintf("%s: %s", g.Name, r.Name)})
@@ -170,8 +168,8 @@ func planAblations(f ablationFlags, args []string) (*ablationPlan, error) {
 		}
 		p.groups = append(p.groups, g)
 	}
-	if f.run.threads != 0 {
-		p.cfg.Threads = f.run.threads
+	if err := f.run.set(&p.cfg); err != nil {
+		return nil, err
 	}
 	// Neighbours share what the frozen encoder says of their images.
 	slices.SortStableFunc(cells, func(a, b labelled) int {

@@ -108,9 +108,10 @@ type brokenCells struct{ error }
 // run runs what is missing or broken. A cell that breaks spares the rest.
 func (p *cellPlan) run(ctx context.Context, f runFlags, failFast bool) error {
 	var left []int
+	var cells []experiments.Config
 	for i, c := range p.planned {
 		if c.State == "missing" || c.State == "broken" {
-			left = append(left, i)
+			left, cells = append(left, i), append(cells, p.cells[i])
 		}
 	}
 	if len(left) == 0 {
@@ -120,7 +121,7 @@ func (p *cellPlan) run(ctx context.Context, f runFlags, failFast bool) error {
 	if err != nil {
 		return err
 	}
-	if err := p.check(ctx, lab, left); err != nil {
+	if err := checkCells(ctx, lab, cells, func(k int) string { return p.planned[left[k]].Method }); err != nil {
 		return err
 	}
 	tasks := make([]progress.Task, len(left))
@@ -160,19 +161,19 @@ func (p *cellPlan) run(ctx context.Context, f runFlags, failFast bool) error {
 	return nil
 }
 
-// check finds what cannot run before anything does: each configuration once, by one
-// seed.
-func (p *cellPlan) check(ctx context.Context, lab *experiments.Lab, left []int) error {
+// checkCells finds what cannot run before anything does: each configuration once,
+// whatever its seed. name is what an error calls it.
+func checkCells(ctx context.Context, lab *experiments.Lab, cells []experiments.Config, name func(i int) string) error {
 	seen := map[string]bool{}
-	for _, i := range left {
-		c := p.cells[i]
-		c.Seed = p.cells[left[0]].Seed
-		if seen[c.Hash()] {
+	for i, c := range cells {
+		c.Seed = cells[0].Seed
+		if hash := c.Hash(); seen[hash] {
 			continue
+		} else {
+			seen[hash] = true
 		}
-		seen[c.Hash()] = true
 		if err := lab.Check(ctx, c); err != nil {
-			return fmt.Errorf("%s on %s: %w", p.planned[i].Method, experiments.DatasetName(c.Dataset[0]), err)
+			return fmt.Errorf("%s on %s: %w", name(i), experiments.DatasetName(c.Dataset[0]), err)
 		}
 	}
 	return nil

@@ -109,6 +109,10 @@ func runAll(ctx context.Context, cfg experiments.Config, f runFlags, name string
 		return err
 	}
 	cells := cfg.Cells()
+	left := slices.DeleteFunc(slices.Clone(cells), func(c experiments.Config) bool { return !f.force && isDone(c) })
+	if err := checkCells(ctx, lab, left, func(i int) string { return left[i].Method[0] }); err != nil {
+		return err
+	}
 	tasks := make([]progress.Task, len(cells))
 	for i, c := range cells {
 		tasks[i] = progress.Task{Name: fmt.Sprintf("%s %s seed %d", c.Method[0], experiments.DatasetName(c.Dataset[0]), c.Seed[0]), Work: work(c)}
@@ -146,6 +150,13 @@ func runAll(ctx context.Context, cfg experiments.Config, f runFlags, name string
 		return printSets(cfg, cells, all, f.json, sheet)
 	}
 	return printTable(all, f.json, cfg.Out, sheet)
+}
+
+// isDone says that a cell has its result. One that cannot be read is for the run to
+// tell.
+func isDone(cell experiments.Config) bool {
+	look, err := experiments.LookAt(filepath.Join(cell.Out, experiments.RunName(cell)))
+	return err == nil && look.State == experiments.Done
 }
 
 // scores is a result in a few words.

@@ -21,6 +21,7 @@ type sweepFlags struct {
 	seeds        string
 	halving      bool
 	dryRun, skip bool
+	force        bool
 	json, quiet  bool
 	formats      []string
 	launch       launchFlags
@@ -70,6 +71,7 @@ Choose by data sets that the final table does not have, such as tuning-1.
 	fl.IntVar(&f.Halving.MinEpochs, "min-epochs", 1, "with --halving: epochs of the first round at least")
 	fl.BoolVar(&f.dryRun, "dry-run", false, "show what would run, and run nothing")
 	fl.BoolVar(&f.skip, "skip-impossible", false, "leave combinations out that cannot run, instead of refusing all")
+	fl.BoolVar(&f.force, "force", false, "run what is done or begun anew")
 	fl.BoolVar(&f.json, "json", false, "print the leaderboard as JSON")
 	fl.BoolVar(&f.quiet, "quiet", false, "no progress")
 	fl.StringSliceVar(&f.formats, "plots", []string{"png"}, "formats of the plots: png, svg, pdf")
@@ -92,7 +94,7 @@ func runSweep(ctx context.Context, f sweepFlags, args []string) error {
 			len(plan.Impossible), len(plan.Impossible)+len(plan.Trials)+plan.Duplicates)
 	}
 	if f.dryRun {
-		return showPlan(os.Stdout, plan)
+		return showPlan(os.Stdout, plan, f.force)
 	}
 	if err := plan.Write(); err != nil {
 		return err
@@ -101,7 +103,7 @@ func runSweep(ctx context.Context, f sweepFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	s := sweeper{plan: plan, launcher: launcher, quiet: f.quiet}
+	s := sweeper{plan: plan, launcher: launcher, quiet: f.quiet, force: f.force}
 	stopped := s.run(ctx)
 	if s.done == 0 && (stopped != nil || s.broken == 0) { // there is nothing to rank yet
 		return cmp.Or(stopped, s.verdict())
@@ -158,9 +160,11 @@ func checker(ctx context.Context) sweep.Checker {
 	var labKey string
 	checked := map[string]error{}
 	return func(c experiments.Config) error {
-		c.Train = experiments.Train{Batch: c.Train.Batch, Context: c.Train.Context} // the rest is numbers in the same programs
+		c.Train = experiments.Train{Batch: c.Train.Batch, Context: c.Train.Context, Fixed: c.Train.Fixed} // the rest is numbers in the same programs
+		c.Seed = nil
 		key := fmt.Sprintf("%+v %v %+v %q", c.Clip, c.Dataset, c.Data, c.Train.Context)
-		whole := fmt.Sprintf("%s %v %+v %d", key, c.Method, c.Spotlight, c.Train.Batch)
+		whole := c.Hash()
+		c.Seed = experiments.List[int]{1}
 		if err, ok := checked[whole]; ok {
 			return err
 		}

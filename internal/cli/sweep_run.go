@@ -21,6 +21,7 @@ type sweeper struct {
 	plan     *sweep.Plan
 	launcher launch.Launcher
 	quiet    bool
+	force    bool // what is done or begun runs anew
 
 	total, done, broken int // runs
 	worked              int // of those done, by us
@@ -43,6 +44,13 @@ func (s *sweeper) run(ctx context.Context) error {
 		for _, t := range trials {
 			for _, r := range t.Rungs[rung] {
 				jobs = append(jobs, s.job(t, r))
+			}
+		}
+		if s.force {
+			for _, j := range jobs {
+				if err := experiments.DeleteRun(j.Folder); err != nil {
+					return err
+				}
 			}
 		}
 		s.total += len(jobs)

@@ -126,13 +126,16 @@ func (s sweepStatus) print(out io.Writer) error {
 }
 
 // showPlan is the dry run.
-func showPlan(out io.Writer, plan *sweep.Plan) error {
+func showPlan(out io.Writer, plan *sweep.Plan, force bool) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	counts := map[string]int{}
 	runs, seconds := 0, 0.
 	plan.Walk(plan.Look, func(t *sweep.Trial, rung int, run sweep.Run) {
 		look, err := plan.Look(run.Folder)
 		state, detail := stateOf(look, err, launch.Task{})
+		if force && state != "running" {
+			state, detail = "missing", "it runs anew"
+		}
 		counts[state]++
 		runs++
 		seconds += sweep.Seconds(look.Result)
