@@ -3,29 +3,42 @@ package graph
 import (
 	"errors"
 	"fmt"
+	"path"
+	"runtime"
+	"slices"
 	"strings"
 )
 
 // Error is a mistake in building or running a graph.
 type Error struct {
-	Op    string  // name of the operation, "" for a mistake outside one
-	Layer string  // path of the scope, such as "visual.block.3.mlp"
-	In    []Shape // shapes of the operands
-	What  string  // what was found and what was wanted
-	Err   error   // the cause, where there is one
+	Op     string  // name of the operation, "" for a mistake outside one
+	Layer  string  // path of the scope, such as "visual.block.3.mlp"
+	In     []Shape // shapes of the operands
+	Dtypes []Dtype // and their types
+	What   string  // what was found and what was wanted
+	Err    error   // the cause, where there is one
+	// At is the line of the source that asked for it, such as "vit/encoder.go:92":
+	// the innermost outside of packages graph and layers. "" when the graph runs.
+	At string
 }
 
-// Error is the mistake in one line: the op, its layer, the operands and what was
-// wanted.
+// Error is one line: op, operands, layer, source line, and what was wanted.
 func (e *Error) Error() string {
+	var where []string
+	if e.Layer != "" {
+		where = append(where, "in "+e.Layer)
+	}
+	if e.At != "" {
+		where = append(where, "at "+e.At)
+	}
 	var b strings.Builder
 	if e.Op != "" {
 		b.WriteString(e.Op)
 		if len(e.In) > 0 {
-			fmt.Fprintf(&b, " of %s", shapes(e.In))
+			fmt.Fprintf(&b, " of %s", e.operands())
 		}
-		if e.Layer != "" {
-			fmt.Fprintf(&b, " in %s", e.Layer)
+		if len(where) > 0 {
+			b.WriteString(" " + strings.Join(where, ", "))
 		}
 		b.WriteString(": ")
 	}
@@ -36,16 +49,25 @@ func (e *Error) Error() string {
 		}
 		b.WriteString(e.Err.Error())
 	}
+	if e.Op == "" && len(where) > 0 {
+		fmt.Fprintf(&b, " (%s)", strings.Join(where, ", "))
+	}
 	return b.String()
 }
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-func shapes(in []Shape) string {
-	s := make([]string, len(in))
-	for i, x := range in {
+// operands are their shapes, with the types of Ints, and of floats where there are
+// two.
+func (e *Error) operands() string {
+	mixed := slices.Contains(e.Dtypes, Float32) && slices.Contains(e.Dtypes, Float64)
+	s := make([]string, len(e.In))
+	for i, x := range e.In {
 		s[i] = strings.ReplaceAll(fmt.Sprint([]int(x)), " ", ",")
+		if len(e.Dtypes) > i && (mixed || e.Dtypes[i] == Int) {
+			s[i] += " " + e.Dtypes[i].String()
+		}
 	}
 	return strings.Join(s, " and ")
 }
@@ -67,7 +89,70 @@ func Try(build func()) (err error) {
 	return nil
 }
 
-// Failf panics with an *Error: for layers that check their arguments.
+// Failf panics with an *Error: for settings that do not fit each other.
 func Failf(format string, args ...any) {
 	panic(&Error{What: fmt.Sprintf(format, args...)})
+}
+
+// Refusef panics with an *Error about the operands of an operation, or of a layer
+// that is made of several, naming them, their layer and the source line: for
+// checks before Apply.
+func Refusef(op string, in []*Node, format string, args ...any) {
+	var own string // the package that checks: the line is its caller's
+	if pc, _, _, ok := runtime.Caller(1); ok {
+		own = packageOf(runtime.FuncForPC(pc).Name())
+	}
+	e := &Error{Op: op, What: fmt.Sprintf(format, args...), At: caller(own)}
+	if len(in) > 0 && in[0] != nil {
+		e.Layer = strings.Join(builderOf(in[0]).path, ".")
+	}
+	e.of(typesOf(in))
+	panic(e)
+}
+
+// of adds the operands' types.
+func (e *Error) of(in []Type) {
+	for _, t := range in {
+		e.In, e.Dtypes = append(e.In, t.Shape), append(e.Dtypes, t.Dtype)
+	}
+}
+
+// refuse panics with an *Error about what a scope declares.
+func refuse(format string, args ...any) {
+	panic(&Error{What: fmt.Sprintf(format, args...), At: caller()})
+}
+
+// engine are the packages whose lines tell a graph's builder nothing.
+var engine = []string{"spotlighter/graph", "spotlighter/layers"}
+
+// caller is the innermost line of the stack outside of the engine and of other
+// packages, as the last folder of its package, file and line.
+func caller(other ...string) string {
+	pc := make([]uintptr, 64)
+	frames := runtime.CallersFrames(pc[:runtime.Callers(2, pc)])
+	for {
+		f, more := frames.Next()
+		pkg := packageOf(f.Function)
+		if pkg != "" && pkg != "runtime" && !slices.Contains(engine, pkg) && !slices.Contains(other, pkg) && !strings.HasPrefix(pkg, "gorgonia.org/") {
+			file := f.File[strings.LastIndexByte(f.File, '/')+1:]
+			if pkg != "main" {
+				file = strings.TrimSuffix(path.Base(pkg), "_test") + "/" + file
+			}
+			return fmt.Sprintf("%s:%d", file, f.Line)
+		}
+		if !more {
+			return ""
+		}
+	}
+}
+
+// packageOf is the import path in a function's name, such as
+// "spotlighter/vit.(*Encoder).stem".
+func packageOf(function string) string {
+	slash := strings.LastIndexByte(function, '/') + 1
+	name, _, ok := strings.Cut(function[slash:], ".")
+	if !ok {
+		return ""
+	}
+	return function[:slash] + name
 }

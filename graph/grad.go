@@ -37,6 +37,9 @@ func (s *Scope) Grad(loss *Node, wrt []*Variable) ([]*Node, error) {
 	defer func() { s.build.terms = nil }()
 	grads, err := gorgonia.Grad(loss, nodes...)
 	if err != nil {
+		if s.build.fault != nil { // without Gorgonia's words around it
+			err = s.build.fault
+		}
 		return nil, &Error{What: "gradient of the loss", Err: err}
 	}
 	for n, terms := range s.build.terms {

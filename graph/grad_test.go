@@ -107,9 +107,9 @@ func (o badGrad) Grad(in []*Node, _, dout *Node) []*Node {
 
 func TestGradientsThatDoNotFit(t *testing.T) {
 	for mode, words := range map[string][]string{
-		"none":  {"bad in head", "no gradient for operand 0"},
-		"few":   {"bad in head", "0 gradients", "1 operand"},
-		"shape": {"bad in head", "(2, 1)", "(2)"},
+		"none":  {"bad of [2] in head", "no gradient for operand 0"},
+		"few":   {"bad of [2] in head", "0 gradients", "1 operand"},
+		"shape": {"bad of [2] in head", "is [2 1], want the operand's shape"},
 		"build": {"reshape of [2] in head", "2 elements do not fill [5]"},
 	} {
 		t.Run(mode, func(t *testing.T) {

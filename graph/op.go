@@ -64,6 +64,8 @@ type builder struct {
 	path   []string
 	terms  map[*Node][]*Node // while Grad runs: the gradients each node received
 
+	fault error // why an op's Grad failed: Gorgonia wraps errors beyond errors.As
+
 	differentiated bool // Grad has run
 }
 
@@ -91,7 +93,7 @@ func builderOf(n *Node) *builder {
 	defer builders.Unlock()
 	b := builders.of[weak.Make(n.Graph())]
 	if b == nil {
-		panic(&Error{What: fmt.Sprintf("node %s is not of a graph made by graph.New", n.Name())})
+		refuse("node %s is not of a graph made by graph.New", n.Name())
 	}
 	return b
 }
@@ -99,16 +101,14 @@ func builderOf(n *Node) *builder {
 // Apply adds op to the graph of its operands and returns its result. It panics
 // with an *Error when the operands do not fit.
 func Apply(op Op, in ...*Node) *Node {
-	b := builderOf(in[0])
+	b := sameGraph(op, in)
 	o := &symbol{Op: op, b: b, layer: strings.Join(b.path, "."), phase: b.phase(), in: typesOf(in)}
 	fail := func(err error) {
-		e := &Error{Op: op.Name(), Layer: o.layer, Err: err}
-		for _, t := range o.in {
-			e.In = append(e.In, t.Shape)
-		}
+		e := &Error{Op: op.Name(), Layer: o.layer, Err: err, At: caller()}
+		e.of(o.in)
 		panic(e)
 	}
-	out, err := op.Infer(o.in)
+	out, err := infer(op, o.in)
 	if err == nil {
 		err = oneFloat(append(o.in, out))
 	}
@@ -132,6 +132,38 @@ func Apply(op Op, in ...*Node) *Node {
 	}
 }
 
+// sameGraph checks that there are operands, all of one graph, and returns its
+// builder.
+func sameGraph(op Op, in []*Node) *builder {
+	refuse := func(what string) { panic(&Error{Op: op.Name(), What: what, At: caller()}) }
+	if len(in) == 0 {
+		refuse("no operands")
+	}
+	for i, n := range in {
+		switch {
+		case n == nil:
+			refuse(fmt.Sprintf("operand %d of %d is nil", i, len(in)))
+		case n.Graph() != in[0].Graph():
+			refuse(fmt.Sprintf("operand %d (%s) is of another graph than operand 0 (%s)", i, n.Name(), in[0].Name()))
+		}
+	}
+	return builderOf(in[0])
+}
+
+// infer is op.Infer, whose own mistakes, such as an axis that is not there, are
+// errors of the op.
+func infer(op Op, in []Type) (out Type, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			if e, ok := r.(*Error); ok {
+				panic(e)
+			}
+			err = fmt.Errorf("its Infer does not check these operands: %v", r)
+		}
+	}()
+	return op.Infer(in)
+}
+
 // OpOf returns the op that computes a node; nil for a leaf, and for the additions
 // with which Gorgonia sums gradients.
 func OpOf(n *Node) Op {
@@ -143,6 +175,9 @@ func OpOf(n *Node) Op {
 
 // TypeOf returns the type of a node's value.
 func TypeOf(n *Node) Type {
+	if n == nil {
+		refuse("a node is nil")
+	}
 	if n.IsScalar() {
 		return Type{Shape{}, n.Dtype()}
 	}
@@ -235,26 +270,33 @@ func (o *symbol) DiffWRT(n int) []bool {
 // the variables asked for.
 func (o *symbol) SymDiff(in gorgonia.Nodes, out, dout *Node) (grads gorgonia.Nodes, err error) {
 	path := o.b.path
-	defer func() { o.b.path = path }()
+	defer func() { o.b.path, o.b.fault = path, err }()
 	o.b.path = []string{o.layer}
 	err = Try(func() { grads = o.Grad(in, out, dout) })
 	if err != nil {
 		return nil, err
 	}
 	if len(grads) != len(in) {
-		return nil, &Error{Op: o.Name(), Layer: o.layer, What: fmt.Sprintf("%d gradients for %d operands", len(grads), len(in))}
+		return nil, o.fault("%d gradients, want one for each of %d operands", len(grads), len(in))
 	}
 	for i, d := range o.DiffWRT(len(in)) {
 		switch {
 		case d && grads[i] == nil:
-			return nil, &Error{Op: o.Name(), Layer: o.layer, What: fmt.Sprintf("no gradient for operand %d", i)}
+			return nil, o.fault("no gradient for operand %d", i)
 		case d && !sameShape(TypeOf(grads[i]).Shape, o.in[i].Shape):
-			return nil, &Error{Op: o.Name(), Layer: o.layer, What: fmt.Sprintf("gradient of operand %d is %v, the operand is %v", i, grads[i].Shape(), in[i].Shape())}
+			return nil, o.fault("its gradient of operand %d is %v, want the operand's shape", i, []int(grads[i].Shape()))
 		case d && o.b.terms != nil:
 			o.b.terms[in[i]] = append(o.b.terms[in[i]], grads[i])
 		}
 	}
 	return grads, nil
+}
+
+// fault is a mistake in the op's own Grad.
+func (o *symbol) fault(format string, args ...any) error {
+	e := &Error{Op: o.Name(), Layer: o.layer, What: fmt.Sprintf(format, args...)}
+	e.of(o.in)
+	return e
 }
 
 // Do runs the op under Gorgonia's own machines.

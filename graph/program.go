@@ -314,7 +314,7 @@ func (p *Program) Feeds() map[string]Tensor {
 func (p *Program) Output(name string) Tensor {
 	i, ok := p.outputs[name]
 	if !ok {
-		Failf("program has no output %q", name)
+		refuse("program has no output %q", name)
 	}
 	return p.values[i]
 }
@@ -323,7 +323,7 @@ func (p *Program) Output(name string) Tensor {
 func (p *Program) OutputType(name string) Type {
 	i, ok := p.outputs[name]
 	if !ok {
-		Failf("program has no output %q", name)
+		refuse("program has no output %q", name)
 	}
 	return p.plan.values[i].typ
 }

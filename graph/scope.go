@@ -74,7 +74,7 @@ func (s *Scope) name(name string) string {
 func (s *Scope) Input(name string, dtype Dtype, shape ...int) *Node {
 	name = s.name(name)
 	if s.inputs[name] != nil {
-		Failf("input %s is declared twice", name)
+		refuse("input %s is declared twice", name)
 	}
 	n := s.leaf("input "+name, Type{shape, dtype})
 	s.inputs[name] = n
@@ -88,7 +88,7 @@ func (s *Scope) Var(name string, kind Kind, init Init, shape ...int) *Node {
 	name = s.name(name)
 	if n := s.vars[name]; n != nil {
 		if !sameShape(TypeOf(n).Shape, shape) {
-			Failf("variable %s is declared as %v and as %v", name, TypeOf(n).Shape, Shape(shape))
+			refuse("variable %s is declared as %v and as %v", name, TypeOf(n).Shape, Shape(shape))
 		}
 		return n
 	}
@@ -104,11 +104,11 @@ func (s *Scope) Var(name string, kind Kind, init Init, shape ...int) *Node {
 	}
 	switch {
 	case !sameShape(v.Type.Shape, shape):
-		Failf("variable %s is %v, this graph wants %v", name, v.Type.Shape, Shape(shape))
+		refuse("variable %s is %v, this graph wants %v", name, v.Type.Shape, Shape(shape))
 	case v.Kind != kind:
-		Failf("variable %s is %v, this graph wants it %v", name, v.Kind, kind)
+		refuse("variable %s is %v, this graph wants it %v", name, v.Kind, kind)
 	case v.Type.Dtype != s.dtype && v.Type.Dtype != Int:
-		Failf("variable %s is %v, this graph computes in %v", name, v.Type.Dtype, s.dtype)
+		refuse("variable %s is %v, this graph computes in %v", name, v.Type.Dtype, s.dtype)
 	}
 	n := s.leaf("variable "+name, v.Type)
 	s.vars[name] = n
@@ -124,13 +124,13 @@ func (s *Scope) Unfreeze(name string) *Variable {
 	name = s.name(name)
 	at := slices.IndexFunc(s.order, func(v *Variable) bool { return v.Name == name })
 	if at < 0 {
-		Failf("variable %s is not declared by this graph", name)
+		refuse("variable %s is not declared by this graph", name)
 	}
 	v := s.store.vars[name]
 	if v == nil || v.Kind == Frozen {
 		from := s.order[at]
 		if !from.ready() {
-			Failf("variable %s has no value to start from", name)
+			refuse("variable %s has no value to start from", name)
 		}
 		v = &Variable{Name: name, Kind: Trainable, Type: from.Type, Value: from.Value.clone()}
 		s.store.vars[name] = v
@@ -163,7 +163,7 @@ func (s *Scope) Trainables() []*Variable {
 func (s *Scope) Node(v *Variable) *Node {
 	n := s.vars[v.Name]
 	if n == nil {
-		Failf("variable %s is not declared by this graph", v.Name)
+		refuse("variable %s is not declared by this graph", v.Name)
 	}
 	return n
 }
@@ -197,7 +197,7 @@ func Fill(v float32) Init {
 func Values(data []float32) Init {
 	return func(name string, dst []float32) {
 		if len(data) != len(dst) {
-			Failf("variable %s has %d elements, %d start values were given", name, len(dst), len(data))
+			refuse("variable %s has %d elements, %d start values were given", name, len(dst), len(data))
 		}
 		copy(dst, data)
 	}

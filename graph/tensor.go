@@ -1,8 +1,6 @@
 package graph
 
 import (
-	"fmt"
-
 	"spotlighter/graph/cpu"
 )
 
@@ -49,7 +47,7 @@ func Ints(data []int, shape ...int) Tensor {
 
 func (t Tensor) mustFit(n int) {
 	if n != size(t.Shape) {
-		panic(&Error{What: fmt.Sprintf("%d values do not fill the shape %v", n, t.Shape)})
+		refuse("%d values do not fill the shape %v", n, []int(t.Shape))
 	}
 }
 

@@ -41,7 +41,7 @@ func (o binary) Infer(in []graph.Type) (graph.Type, error) {
 		case x == 1:
 			out[i] = y
 		default:
-			return graph.Type{}, fmt.Errorf("sizes %d and %d do not broadcast", x, y)
+			return graph.Type{}, fmt.Errorf("sizes %d and %d do not broadcast, want equal ones or 1", x, y)
 		}
 	}
 	return graph.Type{Shape: out, Dtype: in[0].Dtype}, floats(in...)

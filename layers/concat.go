@@ -16,7 +16,7 @@ func Concat(axis int, xs ...*Node) *Node {
 	if len(xs) == 1 {
 		return xs[0]
 	}
-	return graph.Apply(concat{axisOf(xs[0], axis)}, xs...)
+	return graph.Apply(concat{axisOf("concat", xs[0], axis)}, xs...)
 }
 
 func (concat) Loops()       {}
@@ -75,7 +75,7 @@ type slice struct{ Axis, Lo, Hi int }
 
 // Slice is x[..., lo:hi, ...] along an axis, which stays, also at length 1.
 func Slice(x *Node, axis, lo, hi int) *Node {
-	axis = axisOf(x, axis)
+	axis = axisOf("slice", x, axis)
 	if lo == 0 && hi == ShapeOf(x)[axis] {
 		return x
 	}
@@ -87,7 +87,7 @@ func (slice) Name() string { return "slice" }
 func (o slice) Infer(in []graph.Type) (graph.Type, error) {
 	s := slices.Clone(in[0].Shape)
 	if o.Lo < 0 || o.Hi > s[o.Axis] || o.Lo >= o.Hi {
-		return graph.Type{}, fmt.Errorf("range [%d,%d) of axis %d, which has size %d", o.Lo, o.Hi, o.Axis, s[o.Axis])
+		return graph.Type{}, fmt.Errorf("range [%d,%d) of axis %d, want a part of its %d", o.Lo, o.Hi, o.Axis, s[o.Axis])
 	}
 	s[o.Axis] = o.Hi - o.Lo
 	return graph.Type{Shape: s, Dtype: in[0].Dtype}, floats(in...)

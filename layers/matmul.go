@@ -38,7 +38,7 @@ func (o matmul) Infer(in []graph.Type) (graph.Type, error) {
 	}
 	m, k, n, k2 := o.dims(a, b)
 	if k != k2 {
-		return graph.Type{}, fmt.Errorf("inner sizes are %d and %d (transposed: %v, %v)", k, k2, o.TransA, o.TransB)
+		return graph.Type{}, fmt.Errorf("inner sizes are %d and %d, want equal ones (transposed: %v, %v)", k, k2, o.TransA, o.TransB)
 	}
 	s := a.Clone()
 	s[len(s)-2], s[len(s)-1] = m, n

@@ -16,7 +16,7 @@ type patches struct{ Size int }
 func PatchEmbed(images, kernel *Node) *Node {
 	k := ShapeOf(kernel)
 	if len(k) != 4 || k[2] != k[3] || k[3] == 0 {
-		graph.Failf("patch embedding of kernel %v, want [W, channels, p, p]", []int(k))
+		graph.Refusef("patch embedding", []*Node{images, kernel}, "want images [B, channels, S, S] and a kernel [W, channels, p, p]")
 	}
 	return Linear(graph.Apply(patches{k[3]}, images), Reshape(kernel, k[0], k[1]*k[2]*k[3]), nil)
 }

@@ -14,17 +14,17 @@ type reduce struct {
 }
 
 // Sum adds along an axis and drops it. A negative axis counts from the end.
-func Sum(x *Node, axis int) *Node { return graph.Apply(reduce{"sum", axisOf(x, axis)}, x) }
+func Sum(x *Node, axis int) *Node { return graph.Apply(reduce{"sum", axisOf("sum", x, axis)}, x) }
 
 // Mean averages along an axis and drops it.
 func Mean(x *Node, axis int) *Node {
-	axis = axisOf(x, axis)
+	axis = axisOf("mean", x, axis)
 	return Scale(Sum(x, axis), 1/float64(ShapeOf(x)[axis]))
 }
 
 // Max takes the greatest along an axis and drops it. The gradient goes to the
 // first of equals.
-func Max(x *Node, axis int) *Node { return graph.Apply(reduce{"max", axisOf(x, axis)}, x) }
+func Max(x *Node, axis int) *Node { return graph.Apply(reduce{"max", axisOf("max", x, axis)}, x) }
 
 // SumAll adds all elements to a scalar.
 func SumAll(x *Node) *Node {
@@ -37,13 +37,13 @@ func SumAll(x *Node) *Node {
 // MeanAll averages all elements to a scalar.
 func MeanAll(x *Node) *Node { return Scale(SumAll(x), 1/float64(count(ShapeOf(x)))) }
 
-func axisOf(x *Node, axis int) int {
+func axisOf(op string, x *Node, axis int) int {
 	n := len(ShapeOf(x))
 	if axis < 0 {
 		axis += n
 	}
 	if axis < 0 || axis >= n {
-		graph.Failf("axis %d of a value with %d axes", axis, n)
+		graph.Refusef(op, []*Node{x}, "found axis %d, the operand has %d axes", axis, n)
 	}
 	return axis
 }
@@ -179,7 +179,7 @@ func SumTo(x *Node, shape graph.Shape) *Node {
 	}
 	to := graph.Type{Shape: shape, Dtype: graph.TypeOf(x).Dtype}
 	if t, err := (binary{'+'}).Infer([]graph.Type{graph.TypeOf(x), to}); err != nil || !isShape(t.Shape, s...) {
-		graph.Failf("%v is no broadcast of %v", []int(s), []int(shape))
+		graph.Refusef("sum to", []*Node{x}, "%v is no broadcast of %v", []int(s), []int(shape))
 	}
 	for len(s) > len(shape) {
 		x = Sum(x, 0)

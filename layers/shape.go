@@ -14,7 +14,7 @@ func Reshape(x *Node, shape ...int) *Node {
 	shape = slices.Clone(shape)
 	for i, d := range shape {
 		if d < -1 || d == -1 && free >= 0 {
-			graph.Failf("reshape of %v to %v, want sizes and at most one -1", []int(ShapeOf(x)), shape)
+			graph.Refusef("reshape", []*Node{x}, "found the shape %v, want sizes and at most one -1", shape)
 		}
 		if d == -1 {
 			free = i
@@ -23,7 +23,7 @@ func Reshape(x *Node, shape ...int) *Node {
 		}
 	}
 	if free >= 0 && n == 0 {
-		graph.Failf("reshape of %v to %v, where any size fits", []int(ShapeOf(x)), shape)
+		graph.Refusef("reshape", []*Node{x}, "any size fits the -1 of %v", shape)
 	}
 	if free >= 0 {
 		shape[free] = count(ShapeOf(x)) / n
@@ -94,7 +94,7 @@ func Transpose(x *Node, perm ...int) *Node {
 	slices.Sort(sorted)
 	for i := range max(len(perm), len(ShapeOf(x))) {
 		if len(perm) != len(ShapeOf(x)) || sorted[i] != i {
-			graph.Failf("transpose of a value with %d axes by %v", len(ShapeOf(x)), perm)
+			graph.Refusef("transpose", []*Node{x}, "found %v, want an order of its %d axes", perm, len(ShapeOf(x)))
 		}
 	}
 	return graph.Apply(transpose{encode(perm)}, x)

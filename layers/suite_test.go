@@ -123,7 +123,7 @@ func TestShapesThatDoNotFit(t *testing.T) {
 	refuses(t, "negative axis", func(s *graph.Scope) { layers.Max(x(s, 2, 3), -3) }, "2 axes")
 	refuses(t, "patches", func(s *graph.Scope) { layers.PatchEmbed(x(s, 1, 3, 8, 8), x(s, 4, 3, 3, 3)) }, "patches of [1,3,8,8]", "3")
 	refuses(t, "patch channels", func(s *graph.Scope) { layers.PatchEmbed(x(s, 1, 1, 8, 8), x(s, 4, 3, 4, 4)) }, "linear of")
-	refuses(t, "patch kernel", func(s *graph.Scope) { layers.PatchEmbed(x(s, 1, 3, 8, 8), x(s, 4, 3, 4, 2)) }, "[4 3 4 2]")
+	refuses(t, "patch kernel", func(s *graph.Scope) { layers.PatchEmbed(x(s, 1, 3, 8, 8), x(s, 4, 3, 4, 2)) }, "[4,3,4,2]")
 	refuses(t, "batchnorm", func(s *graph.Scope) { layers.StandardiseColumns(x(s, 1, 3), 1e-5) }, "batchnorm of [1,3]", "two rows")
 	refuses(t, "dropout", func(s *graph.Scope) { layers.DropoutMask(x(s), 1, 1, 2, 3) }, "dropout mask", "1, want 0 <= p < 1")
 	refuses(t, "dropout step", func(s *graph.Scope) { layers.DropoutMask(x(s, 2), .5, 1, 2, 3) }, "dropout mask of [2]", "scalar step")

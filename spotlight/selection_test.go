@@ -127,11 +127,11 @@ func TestKeepRefuses(t *testing.T) {
 		op keep
 		in graph.Tensor
 	}{
-		"score of token 2 of image 1 is not a number":    {keep{K: 1, Grid: 2}, nan},
-		"want scores [B, 9]":                             {keep{K: 1, Grid: 3}, peaked(2, 0)},
-		"5 tokens cannot be kept of 4, window 0":         {keep{K: 5, Grid: 2}, peaked(2, 0)},
-		"2 tokens cannot be kept of 9, window 1":         {keep{K: 2, Window: 1, Grid: 3}, peaked(3, 0)},
-		"keep of [1,9]: 10 tokens cannot be kept of 9, ": {keep{K: 10, Window: 5, Grid: 3}, peaked(3, 0)},
+		"score of token 2 of image 1 is not a number": {keep{K: 1, Grid: 2}, nan},
+		"want scores [B, 9]":                          {keep{K: 1, Grid: 3}, peaked(2, 0)},
+		"5 tokens cannot be kept of 4, window 0":      {keep{K: 5, Grid: 2}, peaked(2, 0)},
+		"2 tokens cannot be kept of 9, window 1":      {keep{K: 2, Window: 1, Grid: 3}, peaked(3, 0)},
+		"keep of [1,9] at spotlight/toy_test.go:":     {keep{K: 10, Window: 5, Grid: 3}, peaked(3, 0)},
 	} {
 		if _, err := apply(t, c.op, c.in); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error is %v, want %s", err, want)

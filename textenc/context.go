@@ -58,7 +58,7 @@ func (c Context) vectors() (images, classes, m int) {
 		want = 2
 	}
 	if len(s) != want {
-		graph.Failf("learned context %v, want %d axes", s, want)
+		graph.Refusef("learned context", []*layers.Node{c.Vectors}, "want %d axes", want)
 	}
 	images, classes, m = 1, 1, s[len(s)-2]
 	switch c.Over {
@@ -84,7 +84,7 @@ func (c Context) checkDeep(blocks, width int) {
 	_, _, m := c.vectors()
 	for _, d := range c.Deep {
 		if s := layers.ShapeOf(d); len(s) != 2 || s[0] != m || s[1] != width {
-			graph.Failf("text encoder: deep prompts %v, want [%d, %d] as the learned context", s, m, width)
+			graph.Refusef("text encoder: deep prompts", []*layers.Node{d}, "want [%d, %d] as the learned context", m, width)
 		}
 	}
 }

@@ -83,7 +83,7 @@ func (e *Encoder) Prompted(x, eot *layers.Node, c Context) Output {
 	c.checkDeep(e.Layers, e.Width)
 	s := layers.ShapeOf(x)
 	if len(s) != 3 || s[1] > e.Context {
-		graph.Failf("text encoder: tokens %v, want [C, T, %d] with T of at most %d", s, e.Width, e.Context)
+		graph.Refusef("text encoder", []*layers.Node{x}, "want tokens [C, T, %d] with T of at most %d", e.Width, e.Context)
 	}
 	leave := e.scope.Enter()
 	x = layers.Add(x, layers.Slice(e.Positions, 0, 0, s[1]))

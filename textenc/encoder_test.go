@@ -218,7 +218,7 @@ func TestSizesThatDoNotFit(t *testing.T) {
 	if err := build(fits, 5); err != nil {
 		t.Error(err)
 	}
-	if err := build(fits, 6); err == nil || !strings.Contains(err.Error(), "want [C, T, 8] with T of at most 5") {
+	if err := build(fits, 6); err == nil || !strings.Contains(err.Error(), "want tokens [C, T, 8] with T of at most 5") {
 		t.Errorf("6 positions: error is %v", err)
 	}
 }

@@ -164,7 +164,7 @@ func (e *Encoder) checkPrompts(prompts []*layers.Node) {
 	}
 	for _, p := range prompts {
 		if s := layers.ShapeOf(p); len(s) != 2 || s[0] != layers.ShapeOf(prompts[0])[0] || s[1] != e.Width {
-			graph.Failf("image encoder: prompts %v, want [%d, %d]", s, layers.ShapeOf(prompts[0])[0], e.Width)
+			graph.Refusef("image encoder: prompts", []*layers.Node{p}, "want [P, %d], P the same in each block", e.Width)
 		}
 	}
 }
@@ -175,7 +175,7 @@ func (e *Encoder) stem(images *layers.Node, prompts []*layers.Node) *layers.Node
 	x := layers.PatchEmbed(images, e.conv) // [B, N, W]
 	b := layers.ShapeOf(x)[0]
 	if n := layers.ShapeOf(x)[1]; n != e.Patches() {
-		graph.Failf("image encoder: images %v give %d patches, want %d", layers.ShapeOf(images), n, e.Patches())
+		graph.Refusef("image encoder", []*layers.Node{images}, "images give %d patches, want %d", n, e.Patches())
 	}
 	class := layers.Broadcast(layers.Reshape(e.class, 1, 1, e.Width), b, 1, e.Width)
 	x = layers.Add(layers.Concat(1, class, x), e.pos) // [B, N+1, W]
