@@ -41,6 +41,8 @@ type Config struct {
 	// Text switches what the text encoder saves.
 	Text textenc.Options `yaml:"text" json:",omitzero"` // the hash of a run that saves all stays
 
+	// Recipes are what single methods of the grid have otherwise than the rest.
+	Recipes Recipes `yaml:"recipes,omitempty" json:"-"` // a run's own settings have them
 	// Sections are the methods' own settings.
 	Sections Sections `yaml:"-" json:",omitempty"`
 
@@ -106,6 +108,7 @@ type Train struct {
 	WeightDecay  float64    `yaml:"weight_decay"`
 	WarmupEpochs int        `yaml:"warmup_epochs"`
 	WarmupLR     float64    `yaml:"warmup_lr"`
+	Schedule     string     `yaml:"schedule" json:",omitempty"` // how often the rate changes: each "epoch", or each "step"
 	Views        int        `yaml:"views"`      // augmented views of each training image
 	CropScale    [2]float64 `yaml:"crop_scale"` // least and largest share of the area in a random resized crop
 	Context      string     `yaml:"context"`    // words that the learned context starts from
@@ -114,6 +117,12 @@ type Train struct {
 	// (the prompt learns alone), "spotlight.phi" (beta) and so on.
 	Fixed List[string] `yaml:"fixed" json:",omitempty"` // the hash of a run without them stays
 }
+
+// How often the learning rate changes.
+const (
+	eachEpoch = "epoch"
+	eachStep  = "step"
+)
 
 // Default is the recipe that every file starts from: one run of the whole
 // method on the first task of the world.
@@ -128,7 +137,7 @@ func Default() Config {
 		Shots:    16,
 		Train: Train{
 			Epochs: 20, Batch: 32, LR: .02, ScalarLR: .05, Momentum: .9, WeightDecay: 5e-4,
-			WarmupEpochs: 1, WarmupLR: 1e-5, Views: 4, CropScale: [2]float64{.8, 1}, Context: "a photo of a",
+			WarmupEpochs: 1, WarmupLR: 1e-5, Schedule: eachEpoch, Views: 4, CropScale: [2]float64{.8, 1}, Context: "a photo of a",
 		},
 		Spotlight: spotlight.Default(),
 		Prune:     defaultPrune(),
@@ -158,14 +167,17 @@ func LoadEmbedded(name string, overrides []string) (Config, error) {
 }
 
 // Cells are the runs of the grid, method by method within each data set and
-// seed, each a Config with single values.
+// seed, each a Config with single values, by its method's recipe.
 func (c Config) Cells() []Config {
 	var cells []Config
 	for _, dataset := range c.Dataset {
 		for _, seed := range c.Seed {
 			for _, method := range c.Method {
-				cell := c
-				cell.Method, cell.Dataset, cell.Seed = List[string]{method}, List[string]{dataset}, List[int]{seed}
+				cell, err := c.with(method)
+				if err != nil {
+					panic(err) // Validate refuses it
+				}
+				cell.Dataset, cell.Seed = List[string]{dataset}, List[int]{seed}
 				cells = append(cells, cell)
 			}
 		}

@@ -93,6 +93,20 @@ func (d decoder) decode(node ast.Node, dst reflect.Value, key string) error {
 			return d.decode(node, field, join(key, s.scalarField()))
 		}
 		return mismatch()
+	case reflect.Map: // of lists of text
+		m, ok := node.(ast.MapNode)
+		if !ok {
+			return mismatch()
+		}
+		dst.Set(reflect.MakeMap(dst.Type()))
+		for pairs := m.MapRange(); pairs.Next(); {
+			name, item := keyName(pairs.Key()), reflect.New(dst.Type().Elem()).Elem()
+			if err := d.decode(pairs.Value(), item, join(key, name)); err != nil {
+				return err
+			}
+			dst.SetMapIndex(reflect.ValueOf(name), item)
+		}
+		return nil
 	case reflect.Slice:
 		if _, ok := dst.Interface().(interface{ scalarAsList() }); ok && isScalar(node) {
 			list := reflect.MakeSlice(dst.Type(), 1, 1)

@@ -75,12 +75,16 @@ func (r reader) load(path string, overrides []string) (Resolved, error) {
 	if err := r.file(text, []string{path}, root, out.origins); err != nil {
 		return Resolved{}, err
 	}
+	if err := r.readRecipes(&out); err != nil {
+		return Resolved{}, err
+	}
 	for _, o := range overrides {
 		d := decoder{source: overridePrefix + printable(o), origin: out.origins}
 		if err := d.override(o, root); err != nil {
 			return Resolved{}, err
 		}
 	}
+	out.yield()
 	out.setTargets()
 	if err := out.Validate(); err != nil {
 		key, _, _ := strings.Cut(err.Error(), ":")

@@ -3,6 +3,7 @@ package experiments
 import (
 	"encoding/json"
 	"reflect"
+	"strings"
 
 	"spotlighter/experiments/methods"
 )
@@ -75,7 +76,8 @@ func fields(v reflect.Value) []field {
 			}
 			continue
 		}
-		all = append(all, field{v.Type().Field(i).Tag.Get("yaml"), v.Field(i)})
+		key, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("yaml"), ",")
+		all = append(all, field{key, v.Field(i)})
 	}
 	return all
 }

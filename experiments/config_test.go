@@ -30,13 +30,13 @@ func TestConfigMistakes(t *testing.T) {
 	for _, test := range []struct{ text, want string }{
 		{"shotz: 4\n", `x.yaml:1: unknown key shotz, did you mean shots?`},
 		{"shots: 4\nepochs: 3\n", `x.yaml:2: unknown key epochs, did you mean train.epochs?`},
-		{"train:\n  lr: 1\n  learning: 3\n", `x.yaml:3: unknown key train.learning, want one of epochs, batch, lr, scalar_lr, momentum, weight_decay, warmup_epochs, warmup_lr, views, crop_scale, context, fixed`},
+		{"train:\n  lr: 1\n  learning: 3\n", `x.yaml:3: unknown key train.learning, want one of epochs, batch, lr, scalar_lr, momentum, weight_decay, warmup_epochs, warmup_lr, schedule, views, crop_scale, context, fixed`},
 		{"spotlight:\n  levels1: 3\n", `x.yaml:2: unknown key spotlight.levels1, did you mean spotlight.level1?`},
 		{"train:\n  epochs: ten\n", `x.yaml:2: train.epochs: found the text "ten", want a whole number`},
 		{"train:\n  epochs: 2.5\n", `x.yaml:2: train.epochs: found the number 2.5, want a whole number`},
 		{"train:\n  lr: \"0.1\"\n", `x.yaml:2: train.lr: found the text "0.1", want a number`},
 		{"train:\n  lr: .nan\n", `x.yaml:2: train.lr: found the number .nan, want a number`},
-		{"train: 3\n", `x.yaml:1: train: found the number 3, want a mapping with the keys epochs, batch, lr, scalar_lr, momentum, weight_decay, warmup_epochs, warmup_lr, views, crop_scale, context, fixed`},
+		{"train: 3\n", `x.yaml:1: train: found the number 3, want a mapping with the keys epochs, batch, lr, scalar_lr, momentum, weight_decay, warmup_epochs, warmup_lr, schedule, views, crop_scale, context, fixed`},
 		{"train: {fixed: \"[\"}\n", `x.yaml:1: train.fixed: "[" is no name, nor a pattern such as prompt.*`},
 		{"spotlight: {bank: off, sample_wise: false}\n", `x.yaml:1: spotlight.bank: off leaves no score to rank the tokens by where spotlight.sample_wise is off`},
 		{"train:\n  crop_scale: [.5]\n", `x.yaml:2: train.crop_scale: found a list of 1, want a list of 2 numbers`},
@@ -72,7 +72,7 @@ func TestConfigMistakes(t *testing.T) {
 		{"shots: 4\n\ttrain: 3\n", `x.yaml:2: not YAML: found character '\t' that cannot start any token`},
 		{"method: [clip\nshots: 3\n", `x.yaml:2: not YAML: ',' or ']' must be specified`},
 		{"shots: 4\n---\nshots: 8\n", `x.yaml:3: a second document, want one`},
-		{"- clip\n", `x.yaml:1: found a list of 1, want a mapping with the keys protocol, method, dataset, seed, targets, clip, data, shots, train, spotlight, prune, text, ` + strings.Join(append(methods.Sections(), "out"), ", ") + `, threads, device, cuda, cache, cache_dir, cache_limit, cache_fp16`},
+		{"- clip\n", `x.yaml:1: found a list of 1, want a mapping with the keys protocol, method, dataset, seed, targets, clip, data, shots, train, spotlight, prune, text, recipes, ` + strings.Join(append(methods.Sections(), "out"), ", ") + `, threads, device, cuda, cache, cache_dir, cache_limit, cache_fp16`},
 		{"shots: &n 4\n", `x.yaml:1: shots: found a YAML anchor, want a whole number`},
 		{"shots: 99999999999999999999\n", `x.yaml:1: shots: found the text "99999999999999999999", want a whole number`},
 		{"data: {classes: 1}\n", `x.yaml:1: data.classes: found 1, want at least 2 (one base class, one novel) or 0 (all)`},
@@ -177,7 +177,7 @@ func TestHash(t *testing.T) {
 	grid := Default()
 	grid.Method = methods.Names() // sections and clip.templates are of methods
 	start := grid.Hash()
-	ignored := map[string]bool{"out": true, "threads": true, "device": true, "cuda.math": true, "cache": true, "cache_dir": true, "cache_limit": true, "cache_fp16": true, "prune.keep": true, "prune.by": true} // pruning is off
+	ignored := map[string]bool{"recipes": true, "out": true, "threads": true, "device": true, "cuda.math": true, "cache": true, "cache_dir": true, "cache_limit": true, "cache_fp16": true, "prune.keep": true, "prune.by": true} // pruning is off
 	var walk func(v reflect.Value, key string, c *Config)
 	walk = func(v reflect.Value, key string, c *Config) {
 		old := reflect.New(v.Type()).Elem()
@@ -201,6 +201,8 @@ func TestHash(t *testing.T) {
 			return
 		case reflect.Slice:
 			v.Set(reflect.Append(v, reflect.New(v.Type().Elem()).Elem()))
+		case reflect.Map:
+			v.Set(reflect.ValueOf(Recipes{"coop": {"train.lr=1"}}))
 		default:
 			t.Fatalf("%s: kind %s", key, v.Kind())
 		}

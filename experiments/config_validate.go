@@ -53,6 +53,7 @@ func (c Config) Validate() error {
 		c.Spotlight.Validate(),
 		c.validatePrune(),
 		c.Sections.validate(),
+		c.validateRecipes(),
 		check(c.Spotlight.Variant != spotlight.Release || !slices.Contains(c.Method, "clip+spotlighter"),
 			"method: clip+spotlighter learns nothing, spotlight.variant %s works by learning alone", spotlight.Release),
 	)
@@ -76,6 +77,7 @@ func (t Train) validate() error {
 		atLeast("train.warmup_epochs", t.WarmupEpochs, 0),
 		check(t.WarmupEpochs < t.Epochs || t.WarmupEpochs == 0,
 			"train.warmup_epochs: found %d of %d epochs, want fewer than train.epochs", t.WarmupEpochs, t.Epochs),
+		oneOf("train.schedule", t.Schedule, []string{eachEpoch, eachStep}),
 		check(t.WarmupLR >= 0, "train.warmup_lr: found %g, want 0 or above", t.WarmupLR),
 		atLeast("train.views", t.Views, 1),
 		check(0 < t.CropScale[0] && t.CropScale[0] <= t.CropScale[1] && t.CropScale[1] <= 1,

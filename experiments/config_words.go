@@ -44,6 +44,8 @@ func wanted(dst reflect.Value) string {
 		return "a number"
 	case reflect.Array:
 		return fmt.Sprintf("a list of %d numbers", dst.Len())
+	case reflect.Map:
+		return "a mapping of names to lists"
 	case reflect.Slice:
 		item := wanted(reflect.New(dst.Type().Elem()).Elem())
 		if _, ok := dst.Interface().(interface{ scalarAsList() }); ok {

@@ -112,16 +112,21 @@ func NewLab(c Config) (*Lab, error) {
 	}
 	var texts []string
 	for _, name := range slices.Concat(c.Dataset, c.Targets) {
-		cell := c.on(name)
-		b, err := OpenBenchmark(cell)
+		b, err := OpenBenchmark(c.on(name))
 		if err != nil {
 			return nil, err
 		}
-		ts, err := l.texts(cell, b.Classes)
-		if err != nil {
-			return nil, err
+		for _, method := range c.Method {
+			cell, err := c.on(name).with(method)
+			if err != nil {
+				return nil, err
+			}
+			ts, err := l.texts(cell, b.Classes)
+			if err != nil {
+				return nil, err
+			}
+			texts = append(texts, ts...)
 		}
-		texts = append(texts, ts...)
 	}
 	return l, l.know(c, texts)
 }

@@ -126,7 +126,7 @@ func (t *trainer) run(ctx context.Context, l *Lab, h hooks) error {
 	steps := len(l.labels) / t.batch // the last partial batch is left out
 	for ; t.at.Epoch < c.Epochs; t.at.Epoch++ {
 		e := t.at.Epoch
-		t.lr.F32[0] = float32(schedule.At(e))
+		rate := schedule.At(float64(e))
 		order := rand.New(rand.NewPCG(uint64(t.cfg.Seed[0]), uint64(e))).Perm(len(l.labels))
 		view := l.train[e%len(l.train)]
 		var lesson *features
@@ -134,6 +134,10 @@ func (t *trainer) run(ctx context.Context, l *Lab, h hooks) error {
 			lesson = l.lessons[e%len(l.lessons)]
 		}
 		for ; t.at.Step < steps; t.at.Step++ {
+			if c.Schedule == eachStep {
+				rate = schedule.At(float64(e) + float64(t.at.Step)/float64(steps))
+			}
+			t.lr.F32[0] = float32(rate)
 			t.setClock(c.Epochs, steps)
 			idx := order[t.at.Step*t.batch : (t.at.Step+1)*t.batch]
 			loss, err := t.step(ctx, view, lesson, idx, l.labels)
@@ -145,7 +149,7 @@ func (t *trainer) run(ctx context.Context, l *Lab, h hooks) error {
 			err = h.step(Step{
 				Epoch: e + 1, Epochs: c.Epochs, Step: t.at.Step + 1, Steps: steps, EpochOver: t.at.Step+1 == steps,
 				Done: (float64(e) + float64(t.at.Step+1)/float64(steps)) / float64(c.Epochs),
-				Loss: t.at.LossSum / float64(t.at.Step+1), LR: schedule.At(e),
+				Loss: t.at.LossSum / float64(t.at.Step+1), LR: rate,
 				ImagesPerSecond: t.speed(),
 			}, loss)
 			if err != nil {
@@ -154,7 +158,7 @@ func (t *trainer) run(ctx context.Context, l *Lab, h hooks) error {
 			}
 		}
 		t.at.LastLoss = t.at.LossSum / float64(steps)
-		if err := h.epoch(e+1, t.at.LastLoss, schedule.At(e)); err != nil {
+		if err := h.epoch(e+1, t.at.LastLoss, rate); err != nil {
 			return err
 		}
 		t.at.Step, t.at.LossSum = 0, 0

@@ -43,7 +43,7 @@ func ExampleStep() {
 func ExampleCosine() {
 	schedule := optim.Cosine{LR: .002, Epochs: 20, Warmup: 1, WarmupLR: 1e-5}
 	for _, e := range []int{0, 1, 11, 19} {
-		fmt.Printf("%d %.6f\n", e, schedule.At(e))
+		fmt.Printf("%d %.6f\n", e, schedule.At(float64(e)))
 	}
 	// Output:
 	// 0 0.000010

@@ -3,7 +3,8 @@ package optim
 import "math"
 
 // Cosine falls from the base rate to zero along half a cosine, after a constant
-// warm-up: the schedule of CoOp's trainers, which acts once an epoch.
+// warm-up: the schedule of CoOp's trainers, which acts once an epoch, and, without
+// warm-up and asked for parts of epochs, that of PyTorch over all steps.
 //
 //	lr(e) = WarmupLR                                       for e < Warmup
 //	lr(e) = LR/2 (1 + cos(pi (e - Warmup)/Epochs))         after
@@ -16,12 +17,12 @@ type Cosine struct {
 	WarmupLR float64
 }
 
-// At is the learning rate during epoch e, counted from 0.
-func (c Cosine) At(e int) float64 {
-	if e < c.Warmup {
+// At is the learning rate at epoch e, counted from 0.
+func (c Cosine) At(e float64) float64 {
+	if e < float64(c.Warmup) {
 		return c.WarmupLR
 	}
-	return c.LR / 2 * (1 + math.Cos(math.Pi*float64(e-c.Warmup)/float64(c.Epochs)))
+	return c.LR / 2 * (1 + math.Cos(math.Pi*(e-float64(c.Warmup))/float64(c.Epochs)))
 }
 
 // LinearCosine rises linearly over Warmup steps and then falls along half a

@@ -42,7 +42,7 @@ func TestCosineOfDassl(t *testing.T) {
 		}
 		c := optim.Cosine{LR: lr, Epochs: epochs, Warmup: warmup, WarmupLR: 1e-5}
 		for e, w := range want {
-			if got := c.At(e); math.Abs(got-w) > 1e-15 {
+			if got := c.At(float64(e)); math.Abs(got-w) > 1e-15 {
 				t.Errorf("%s: epoch %d is %v, want %v", key, e, got, w)
 			}
 		}
@@ -68,5 +68,18 @@ func TestLinearCosine(t *testing.T) {
 	}
 	if got := (optim.LinearCosine{LR: .5, Steps: 100}).At(0); got != .5 {
 		t.Errorf("without a warm-up it starts at %v", got)
+	}
+}
+
+// Step by step, without warm-up, it is PyTorch's CosineAnnealingLR over all steps:
+// its recursive form, eta(i+1) = (1 + cos(pi (i+1)/T)) / (1 + cos(pi i/T)) eta(i).
+func TestCosineOfSteps(t *testing.T) {
+	const epochs, steps = 3, 4
+	c, want := optim.Cosine{LR: .001, Epochs: epochs}, .001
+	for i := range epochs * steps {
+		if got := c.At(float64(i/steps) + float64(i%steps)/steps); math.Abs(got-want) > 1e-15 {
+			t.Errorf("step %d is %v, want %v", i, got, want)
+		}
+		want *= (1 + math.Cos(math.Pi*float64(i+1)/(epochs*steps))) / (1 + math.Cos(math.Pi*float64(i)/(epochs*steps)))
 	}
 }
