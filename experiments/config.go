@@ -109,9 +109,9 @@ type Train struct {
 	WarmupEpochs int        `yaml:"warmup_epochs"`
 	WarmupLR     float64    `yaml:"warmup_lr"`
 	Schedule     string     `yaml:"schedule" json:",omitempty"` // how often the rate changes: each "epoch", or each "step"
-	Views        int        `yaml:"views"`      // augmented views of each training image
-	CropScale    [2]float64 `yaml:"crop_scale"` // least and largest share of the area in a random resized crop
-	Context      string     `yaml:"context"`    // words that the learned context starts from
+	Views        int        `yaml:"views"`                      // augmented views of each training image
+	CropScale    [2]float64 `yaml:"crop_scale"`                 // least and largest share of the area in a random resized crop
+	Context      string     `yaml:"context"`                    // words that the learned context starts from
 	// Fixed are the variables that stay at their start, by the names that spotlighter
 	// params lists: "prompt.*" (what is plugged into it learns alone), "spotlight.*"
 	// (the prompt learns alone), "spotlight.phi" (beta) and so on.

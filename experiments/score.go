@@ -35,6 +35,7 @@ func (l *Lab) score(ctx context.Context, c Config, run *Run, m methods.Method, v
 	if err != nil {
 		return err
 	}
+	res.UnseenZeroShot = methods.ReadsSupport(c.Method[0]) && (c.Protocol == BaseToNovel || len(c.Targets) > 0)
 	res.Skipped = l.badTest
 	if methods.Learns(c.Method[0]) {
 		res.Skipped = append(res.Skipped[:len(res.Skipped):len(res.Skipped)], l.badTrain...)

@@ -43,6 +43,10 @@ type CompareRow struct {
 	Done   int             `json:"done"` // seeds
 	Of     int             `json:"of"`
 	Cells  []CompareMetric `json:"cells"` // by Comparison.Metrics
+	// Seconds are those of training and testing a run, on the mean; the features of
+	// the frozen image encoder, which methods share, are apart. 0 where nothing was
+	// run.
+	Seconds float64 `json:"seconds,omitempty"`
 	// Collapsed are the seeds far below zero-shot. They are in the means.
 	Collapsed []int `json:"collapsed,omitempty"`
 }
@@ -125,6 +129,7 @@ func (b *compareBuilder) of(group, method string) (all []Planned, done []runfmt.
 func (b *compareBuilder) row(group, method string, all []Planned, done []runfmt.Result) CompareRow {
 	r := CompareRow{Group: group, part: all[0].Part, Method: method, Done: len(done), Of: len(all), Cells: make([]CompareMetric, len(b.Metrics))}
 	for _, res := range done {
+		r.Seconds += (res.TrainSeconds + res.EvalSeconds) / float64(len(done))
 		if res.Collapsed() != "" {
 			r.Collapsed = append(r.Collapsed, res.Seed)
 		}
@@ -229,6 +234,7 @@ func (b *compareBuilder) overRows(rows []CompareRow, group string, finish func(*
 		own := slices.DeleteFunc(slices.Clone(rows), func(row CompareRow) bool { return row.Method != m })
 		for _, row := range own {
 			r.Done, r.Of = r.Done+row.Done, r.Of+row.Of
+			r.Seconds += row.Seconds / float64(len(own))
 		}
 		for i := range b.Metrics {
 			r.Cells[i].Ours = b.over(own, i)

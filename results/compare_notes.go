@@ -3,6 +3,7 @@ package results
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // tests compares every method with the baseline, by pairs of the same group and
@@ -49,6 +50,15 @@ func (b *compareBuilder) notes() {
 		if n := len(names); n > 0 {
 			b.Notes = append(b.Notes, fmt.Sprintf("%s: %s, such as %s", words, count(n, "run"), names[0]))
 		}
+	}
+	var zeroShot []string
+	for _, p := range b.cells {
+		if p.Result != nil && p.Result.UnseenZeroShot {
+			zeroShot = appendNew(zeroShot, p.Method)
+		}
+	}
+	if len(zeroShot) > 0 {
+		b.Notes = append(b.Notes, fmt.Sprintf("%s: the classes that were not learned are zero-shot CLIP's, of which they know nothing", strings.Join(zeroShot, ", ")))
 	}
 	slices.Sort(b.Notes)
 	if slices.ContainsFunc(b.Rows, func(r CompareRow) bool {

@@ -43,6 +43,10 @@ func (c Comparison) grid() (head []string, rows [][]string) {
 			head = append(head, "paper", "ours - paper")
 		}
 	}
+	timed := slices.ContainsFunc(c.Rows, func(r CompareRow) bool { return r.Seconds > 0 })
+	if timed {
+		head = append(head, secondsColumn)
+	}
 	for _, r := range c.Rows {
 		method := r.Method
 		if len(r.Collapsed) > 0 {
@@ -69,10 +73,19 @@ func (c Comparison) grid() (head []string, rows [][]string) {
 			}
 			row = append(row, value, difference)
 		}
+		if timed {
+			row = append(row, "")
+			if r.Seconds > 0 {
+				row[len(row)-1] = fmt.Sprintf("%.1f", r.Seconds)
+			}
+		}
 		rows = append(rows, row)
 	}
 	return head, rows
 }
+
+// secondsColumn is CompareRow.Seconds.
+const secondsColumn = "seconds"
 
 func plusMinus(s Stat) string {
 	if s.N < 2 || s.Std == 0 {
@@ -88,6 +101,9 @@ func (c Comparison) Legend() []string {
 		lines = append(lines, metricSeedHM+": each seed's harmonic mean, averaged. "+metricMeansHM+": the harmonic mean of the averages, as the paper computes it.")
 	} else {
 		lines[0] += " ECE: expected calibration error."
+	}
+	if slices.ContainsFunc(c.Rows, func(r CompareRow) bool { return r.Seconds > 0 }) {
+		lines = append(lines, secondsColumn+": of training and testing a run, on the mean; the frozen image encoder's features, which methods share, are apart.")
 	}
 	for _, t := range c.Tests {
 		how := "normal"
@@ -162,13 +178,13 @@ func (c Comparison) Markdown() string {
 func (c Comparison) CSV() ([]byte, error) {
 	var b bytes.Buffer
 	w := csv.NewWriter(&b)
-	head := []string{"group", "method", "metric", "mean", "std", "seeds", "paper", "difference", "paper_inconsistent", "collapsed_seeds"}
+	head := []string{"group", "method", "metric", "mean", "std", "seeds", "paper", "difference", "paper_inconsistent", "collapsed_seeds", "seconds"}
 	if err := w.Write(head); err != nil {
 		return nil, fmt.Errorf("table: %w", err)
 	}
 	for _, r := range c.Rows {
 		for i, m := range r.Cells {
-			row := []string{r.Group, r.Method, c.Metrics[i], "", "", "", "", "", fmt.Sprint(m.Inconsistent), strings.Trim(fmt.Sprint(r.Collapsed), "[]")}
+			row := []string{r.Group, r.Method, c.Metrics[i], "", "", "", "", "", fmt.Sprint(m.Inconsistent), strings.Trim(fmt.Sprint(r.Collapsed), "[]"), fmt.Sprintf("%.3f", r.Seconds)}
 			if m.Ours != nil {
 				row[3], row[5] = fmt.Sprintf("%.4f", m.Ours.Mean), fmt.Sprint(m.Ours.N)
 				if m.Ours.N > 1 {

@@ -14,7 +14,7 @@ import (
 const tipKey = "tip"
 
 func init() {
-	section := Section{Key: tipKey, Default: func() Settings { return &Tip{Alpha: 1, Beta: 5.5} }}
+	section := Section{Key: tipKey, Default: func() Settings { return &Tip{Alpha: 1.17, Beta: 1} }}
 	Register(Row{
 		Name: "tip-adapter", Learns: true, Support: true, Section: section,
 		New: func(o Options) Method { return tipFree{tip{Options: o, set: settings[Tip](o, tipKey)}} },

@@ -25,7 +25,7 @@ func (r reference) support() *Support {
 func TestTipReference(t *testing.T) {
 	r := openReference(t, "tip")
 	r.model.Scale = 100 // written into the published program, and that of every published CLIP
-	o := r.options("a photo of a", nil)
+	o := r.options("a photo of a", map[string]Settings{tipKey: &Tip{Alpha: 1, Beta: 5.5}})
 	cl := Classes{Names: fixtureClasses, Text: r.Tensor("texts"), Support: r.support()}
 	x := r.train("tip-adapter-f", o, cl, nil, 0, 6)
 	r.Near("keys", x.store.Find("cache.keys").Value, parity)

@@ -46,6 +46,10 @@ type Result struct {
 	Novel float64 `json:"novel"`
 	HM    float64 `json:"hm"`
 
+	// UnseenZeroShot says that the method knows nothing of classes that it did not
+	// learn: what is tested of such classes is CLIP with hand-written prompts.
+	UnseenZeroShot bool `json:"unseen_zero_shot,omitempty"`
+
 	BaseClasses  int `json:"base_classes"`
 	NovelClasses int `json:"novel_classes"`
 	BaseImages   int `json:"base_images"`  // test images of the base classes

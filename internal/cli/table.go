@@ -14,8 +14,15 @@ import (
 	"github.com/spf13/cobra"
 
 	"spotlighter/experiments"
+	"spotlighter/experiments/methods"
 	"spotlighter/internal/atomicfile"
 	"spotlighter/results"
+)
+
+// everyMethod stands for all methods, by the settings that give each its own.
+const (
+	everyMethod      = "all"
+	allMethodsConfig = "all-methods.yaml"
 )
 
 // tableFlags are the flags of a table.
@@ -43,6 +50,7 @@ base-to-novel, few-shot, cross-dataset, domain-generalization and zero-shot; its
 settings are those of experiments/PROTOCOL.yaml unless --config says otherwise.
 
   spotlighter table base-to-novel --datasets caltech101,dtd --methods clip,coop --seeds 1-3 data.root=DATA clip=WEIGHTS
+  spotlighter table base-to-novel --methods all
   spotlighter table few-shot --shots 1,2,4,8,16 --datasets clutter --dry-run`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -52,7 +60,7 @@ settings are those of experiments/PROTOCOL.yaml unless --config says otherwise.
 	fl := c.Flags()
 	fl.StringVar(&f.config, "config", "", "settings in place of the protocol's own")
 	fl.StringSliceVar(&f.datasets, "datasets", nil, "data sets, in place of the configuration's")
-	fl.StringSliceVar(&f.methods, "methods", nil, "methods, in place of the configuration's")
+	fl.StringSliceVar(&f.methods, "methods", nil, "methods, in place of the configuration's; "+everyMethod+": every method there is, each by its recipe in experiments/"+allMethodsConfig)
 	fl.StringVar(&f.seeds, "seeds", "", "seeds, such as 1-3, in place of the configuration's")
 	fl.IntSliceVar(&f.shots, "shots", nil, "training images a class, such as 1,2,4,8,16, in place of the configuration's")
 	fl.StringVar(&f.against, "against", "", "method that the others are tested against; default: coop, or else the first")
@@ -126,6 +134,10 @@ func planTable(f tableFlags, protocol string, args []string) (*tablePlan, error)
 		return nil, err
 	}
 	overrides = append(overrides, grid...)
+	name, config := protocol, protocol+".yaml"
+	if slices.Equal(f.methods, []string{everyMethod}) {
+		name, config, f.methods = protocol+"-"+everyMethod, allMethodsConfig, methods.Names()
+	}
 	if f.methods != nil {
 		text, err := json.Marshal(f.methods) // which is YAML too
 		if err != nil {
@@ -137,9 +149,9 @@ func planTable(f tableFlags, protocol string, args []string) (*tablePlan, error)
 		if f.config != "" {
 			return experiments.Load(f.config, append(slices.Clone(overrides), more...))
 		}
-		return experiments.LoadEmbedded(protocol+".yaml", append(slices.Clone(overrides), more...))
+		return experiments.LoadEmbedded(config, append(slices.Clone(overrides), more...))
 	}
-	p := &tablePlan{cellPlan: cellPlan{name: protocol, protocol: protocol}, against: f.against}
+	p := &tablePlan{cellPlan: cellPlan{name: name, protocol: protocol}, against: f.against}
 	if p.cfg, err = load(); err != nil {
 		return nil, err
 	}
@@ -196,7 +208,7 @@ func (p *tablePlan) print(f tableFlags) error {
 			return err
 		}
 		folder := cmp.Or(f.output, p.cfg.Out)
-		path := filepath.Join(folder, "table-"+p.protocol+"."+format)
+		path := filepath.Join(folder, "table-"+p.name+"."+format)
 		if err := os.MkdirAll(folder, 0o755); err != nil {
 			return fmt.Errorf("table: %w", err)
 		}

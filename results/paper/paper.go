@@ -41,7 +41,9 @@ var crossDataset []byte
 // The names that the tables print, by those of this program.
 var (
 	methods = map[string]string{
-		"clip": "CLIP", "coop": "CoOp", "coop+spotlighter": "CoOp+Spotlighter",
+		"clip": "CLIP", "coop": "CoOp", "cocoop": "CoCoOp", "maple": "MaPLe", "promptsrc": "PromptSRC", "clipfit": "CLIPFit", "promptkd": "PromptKD",
+		"coop+textrefiner": "CoOp+TextRefiner", "promptkd+textrefiner": "PromptKD+TextRefiner",
+		"coop+spotlighter": "CoOp+Spotlighter", "promptkd+spotlighter": "PromptKD+Spotlighter",
 	}
 	datasets = map[string]string{
 		"imagenet": "ImageNet", "caltech101": "Caltech101", "oxford_pets": "OxfordPets", "stanford_cars": "StanfordCars",
