@@ -13,7 +13,8 @@ import (
 
 // Recipes are what single methods of a grid have otherwise than the rest, by their
 // names: a list of overrides ("train.lr=.002"), and of files whose settings count
-// as such. An override of the command line counts more.
+// as such. A row's recipe is also that of the row with something plugged in, whose
+// own counts more, and an override of the command line counts more than both.
 type Recipes map[string][]string
 
 const recipesKey = "recipes"
@@ -120,7 +121,11 @@ func (c Config) validateRecipes() error {
 
 // with is the grid for one method alone, by its recipe.
 func (c Config) with(method string) (Config, error) {
-	items := c.Recipes[method]
+	row, _, plugged := strings.Cut(method, "+")
+	items := c.Recipes[row]
+	if plugged {
+		items = slices.Concat(items, c.Recipes[method])
+	}
 	c.Method, c.Recipes = List[string]{method}, nil
 	if len(items) == 0 {
 		return c, nil

@@ -10,12 +10,13 @@ import (
 	"spotlighter/experiments/methods"
 )
 
-const recipes = `method: [clip, coop, cocoop]
+const recipes = `method: [clip, coop, cocoop, coop+spotlighter]
 seed: [1, 2]
 train: {epochs: 7}
 recipes:
   cocoop: [own/cocoop.yaml, train.epochs=3, cocoop.reduction=4]
   coop: [coop.position=front]
+  coop+spotlighter: [spotlight.keep=9]
 `
 
 // cocoopFile also sets what a recipe cannot: that is for runs of the file itself.
@@ -53,12 +54,12 @@ func TestRecipes(t *testing.T) {
 		t.Fatal(err)
 	}
 	cells := c.Cells()
-	if len(cells) != 6 {
-		t.Fatalf("%d cells, want 3 methods x 2 seeds", len(cells))
+	if len(cells) != 8 {
+		t.Fatalf("%d cells, want 4 methods x 2 seeds", len(cells))
 	}
 	for _, cell := range cells {
 		coop, cocoop := cell.Sections["coop"].(*methods.CoOp), cell.Sections["cocoop"].(*methods.CoCoOp)
-		want, reduction, position := Default().Train, 16, "end"
+		want, reduction, position, keep := Default().Train, 16, "end", Default().Spotlight.Keep
 		want.Epochs = 7
 		switch cell.Method[0] {
 		case "cocoop":
@@ -68,8 +69,10 @@ func TestRecipes(t *testing.T) {
 			}
 		case "coop":
 			position = "front"
+		case "coop+spotlighter": // its row's, and its own
+			position, keep = "front", 9
 		}
-		if !reflect.DeepEqual(cell.Train, want) || cocoop.Reduction != reduction || coop.Position != position {
+		if !reflect.DeepEqual(cell.Train, want) || cocoop.Reduction != reduction || coop.Position != position || cell.Spotlight.Keep != keep {
 			t.Errorf("%s: %+v, %+v, %+v", cell.Method[0], cell.Train, coop, cocoop)
 		}
 		if cell.Out != "runs" || cell.Recipes != nil {

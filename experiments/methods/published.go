@@ -36,11 +36,11 @@ func (m published) Build(c CLIP, _ Classes, b Batch) Outputs {
 
 // CarriesOver says whether what training left in a variable serves classes that
 // it did not see: all that is learned, and states that belong to no class, which
-// are those outside of Spotlighter's scope but for a cache of images, and in it a global bank, and the
-// published trainer's where it is saved.
+// are those outside of Spotlighter's scope but for what SupportKind names, and in it
+// a global bank, and the published trainer's where it is saved.
 func CarriesOver(v *graph.Variable, cfg spotlight.Config) bool {
 	plugged := strings.HasPrefix(v.Name, plugScope+".")
 	bank := v.Name == plugScope+"."+release.BankName && !cfg.Release.BankNotSaved
 	global := v.Name == BankName && cfg.Bank == "global"
-	return v.Kind == graph.Trainable || !plugged && v.Name != CacheValues || bank || global
+	return v.Kind == graph.Trainable || !plugged && !ofClasses(v.Name) || bank || global
 }

@@ -2,6 +2,7 @@ package methods
 
 import (
 	"context"
+	"strings"
 
 	"spotlighter/graph"
 	"spotlighter/graph/cpu"
@@ -25,10 +26,17 @@ type Fitter interface {
 	Fit(ctx context.Context, pool *cpu.Pool, c CLIP, cl Classes) ([]*graph.Variable, error)
 }
 
-// SupportKind is the kind of a variable that a row with Support leaves behind.
+// SupportKind is the kind of a variable that a row with Support leaves behind: what
+// has a row for each class is State.
 func SupportKind(name string) graph.Kind {
-	if name == cacheScope+"."+keysName {
-		return graph.Trainable
+	if ofClasses(name) {
+		return graph.State
 	}
-	return graph.State
+	return graph.Trainable
+}
+
+// ofClasses says whether a variable that a row with Support leaves behind has a row
+// for each class that it learned.
+func ofClasses(name string) bool {
+	return name == CacheValues || strings.HasPrefix(name, probeScope+".")
 }

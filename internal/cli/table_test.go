@@ -2,11 +2,13 @@ package cli
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"spotlighter/experiments/methods"
 	"spotlighter/experiments/runfmt"
 	"spotlighter/results"
 )
@@ -102,5 +104,25 @@ func TestTableMistakes(t *testing.T) {
 		if o.code != test.code || o.out != "" || !strings.HasPrefix(lastLine(o), "spotlighter: "+test.want) {
 			t.Errorf("%v: %+v\nwant %d, %s", test.args, o, test.code, test.want)
 		}
+	}
+}
+
+// All methods that there are, each by its recipe, are a table of their own.
+func TestTableOfAllMethods(t *testing.T) {
+	out := t.TempDir()
+	args := []string{"table", "base-to-novel", "--methods", "all", "--datasets", "clutter", "--seeds", "1", "--formats", "md", "out=" + out}
+	o := mustRun(t, append(args, "--dry-run")...)
+	names := methods.Names()
+	if want := fmt.Sprintf("base-to-novel-all: %d cells, 0 done, %d missing, 0 broken; ", len(names), len(names)); !strings.HasPrefix(o.stderr, want) {
+		t.Errorf("plan %q, want %q", o.stderr, want)
+	}
+	text := string(read(t, filepath.Join(out, "table-base-to-novel-all.md")))
+	for _, name := range names {
+		if !strings.Contains(text, "| "+name+" ") {
+			t.Errorf("no row of %s:\n%s", name, text)
+		}
+	}
+	if again := run(t, append(args[:2:2], "--methods", "all,coop", "--dry-run")...); again.code != 1 || !strings.Contains(lastLine(again), `method: "all" is none of `) {
+		t.Errorf("%+v", again)
 	}
 }

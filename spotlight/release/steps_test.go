@@ -47,7 +47,7 @@ func (x *reference) steps(ref fixture.File, mask func(*pass) *Node) *graph.Store
 	run := x.compile(p, outputs, updates)
 	schedule := optim.Cosine{LR: .002, Epochs: 20, Warmup: 1, WarmupLR: 1e-5}
 	for k := 1; k <= 5; k++ {
-		lr := float32(schedule.At((k - 1) / 2)) // two batches an epoch
+		lr := float32(schedule.At(float64((k - 1) / 2))) // two batches an epoch
 		if want := ref.Tensor(step(k, "lr")).F32[0]; lr != want {
 			t.Errorf("step %d: learning rate %v, want %v", k, lr, want)
 		}
