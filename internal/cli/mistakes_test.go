@@ -152,7 +152,10 @@ func TestNaNWeights(t *testing.T) {
 func TestKeepTooMany(t *testing.T) {
 	out := t.TempDir()
 	o := run(t, small(out, "method=coop+spotlighter", "spotlight.window=0", "spotlight.keep=65")...)
-	wantLine(t, o, folder(t, out, "coop")+": spotlight.keep: 65, the image encoder has 64 patches")
+	wantLine(t, o, "coop+spotlighter on clutter: spotlight.keep: 65, the image encoder has 64 patches")
+	if made, err := os.ReadDir(out); err != nil || len(made) > 0 {
+		t.Errorf("%v %v, want nothing written", made, err)
+	}
 }
 
 // A path of kernels that does not exist is an error, not a slow run.
