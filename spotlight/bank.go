@@ -8,6 +8,7 @@ import (
 
 	"spotlighter/graph"
 	"spotlighter/graph/cpu"
+	"spotlighter/layers"
 )
 
 // Start returns the prototypes of classes before training: each class's unit
@@ -48,18 +49,24 @@ func normalise[T cpu.Float](row []T) {
 
 // Updates returns the bank's part of a training step, for labels [B]: the kept
 // tokens are written to their class's prototypes, what was read to the class's
-// reading. No gradient passes.
+// reading and to the mean of all. No gradient passes.
 func (m *Model) Updates(o Output, labels *Node) []graph.Update {
 	if m.Bank == "frozen" || m.Bank == "off" {
 		return nil
 	}
 	find := m.scope.Find
 	z, score, reading := m.ofClass(o, labels)
-	return []graph.Update{
+	updates := []graph.Update{
 		{Var: find("bank"), Value: graph.Apply(bankWrite{Momentum: m.Momentum, Global: m.Bank == "global"}, m.bank, z, score, labels)},
 		{Var: find("reading"), Value: graph.Apply(readingWrite{Momentum: m.ReadingMomentum}, m.reading, m.seen, reading, labels)},
 		{Var: find("seen"), Value: graph.Apply(seenWrite{}, m.seen, labels)},
 	}
+	if m.mean != nil {
+		now := layers.StopGradient(layers.Mean(reading, 0))
+		next := layers.Add(layers.Scale(m.mean, m.ReadingMomentum), layers.Scale(now, 1-m.ReadingMomentum))
+		updates = append(updates, graph.Update{Var: find("mean"), Value: next})
+	}
+	return updates
 }
 
 // bankWrite moves prototypes [C, P, D] towards the tokens z [B, K, D] assigned

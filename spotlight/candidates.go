@@ -7,11 +7,6 @@ import (
 	"spotlighter/layers"
 )
 
-// rawShare is how much of a candidate's raw logit is added to the logarithm of
-// its probability: what one reading says of its class against the others, and
-// how well the class fits the reading at all.
-const rawShare = .3
-
 // forwardCandidates is Forward in the class-wise mode: each of the Q likeliest
 // classes has its own activation (the belief is that class), window and
 // reading, as if to ask whether the image, seen as that class, is one. A
@@ -57,8 +52,10 @@ func (m *Model) forwardCandidates(f Features, text *Node) Output {
 	o.Text = m.trm(text, o.ClassReading)
 	o.Global = m.compare(f.Image, o.Text)
 
-	raw := m.compare(o.Representation, o.Text) // [B*Q, C]
-	said := layers.Add(layers.LogSoftmax(raw), layers.Scale(raw, rawShare))
+	raw := m.compare(m.gather(o, f), o.Text) // [B*Q, C]
+	// Against the mean over the classes: readings that say much of every class must
+	// not outweigh those of other candidates.
+	said := layers.Sub(raw, layers.Reshape(layers.Mean(raw, 1), b*q, 1))
 	said = layers.Reshape(said, b, q, c)
 	mine := layers.Reshape(o.Belief, b, q, c)
 	own := layers.Sum(layers.Mul(said, mine), 1) // [B, C], zero but at candidates

@@ -86,6 +86,16 @@ type Config struct {
 	// classes.
 	Candidates int `yaml:"candidates"`
 
+	// Evidence adds the kept tokens' own contributions, so many times, to what was
+	// read: how much of a class the image shows there, beside how it reads. They are
+	// those of EvidenceBlocks, numbered as Blocks; empty: the third fifth of the
+	// depth, where a patch's values are still mostly its own.
+	Evidence       float64 `yaml:"evidence"`
+	EvidenceBlocks []int   `yaml:"evidence_blocks"`
+	// Centre takes so much of the mean of what was read in training from what is
+	// read: what all images of a task share speaks for no class.
+	Centre float64 `yaml:"centre"`
+
 	// LocalLoss adds the cross-entropies of a re-read with each level alone.
 	LocalLoss bool `yaml:"local_loss"`
 	// Balance divides the loss of the prediction beside that of the plain logits.
@@ -109,7 +119,7 @@ func Default() Config {
 		Tokens:  "contribution", SampleWise: true, SemanticWise: true, Activation: Blend, Smooth: 1,
 		Select: "score", Window: -1, Keep: 5, Level1: 3, Weighting: Softmax,
 		Bank: "class", Prototypes: 5, Momentum: .8, ReadingMomentum: .95,
-		Read: "reread", Strength: 2, Beta: .6, TextStep: .3, IRM: true, TRM: "scalars", Heads: 8, Candidates: 5, Balance: 5,
+		Read: "reread", Strength: 2, Beta: .6, TextStep: .3, IRM: true, TRM: "scalars", Heads: 8, Candidates: 5, Evidence: .7, Centre: .6, Balance: 5,
 		Release: release.Default(),
 	}
 }
@@ -117,7 +127,11 @@ func Default() Config {
 // FeatureKey is equal for configurations that read the same features of the
 // frozen encoder.
 func (c Config) FeatureKey() string {
-	return fmt.Sprint(c.Variant, c.Tokens, c.Blocks, c.Read, c.RereadBlocks)
+	key := fmt.Sprint(c.Variant, c.Tokens, c.Blocks, c.Read, c.RereadBlocks)
+	if c.Evidence > 0 {
+		key += fmt.Sprint(" evidence ", c.EvidenceBlocks)
+	}
+	return key
 }
 
 // Hashed is the config as a run's hash reads it: without the names of stages that
@@ -151,9 +165,11 @@ func (c Config) Validate() error {
 			return fmt.Errorf("spotlight.%s: %q is none of %s", e.key, e.got, strings.Join(e.want, ", "))
 		}
 	}
-	for i, l := range c.Blocks {
-		if l < 1 || slices.Contains(c.Blocks[:i], l) {
-			return fmt.Errorf("spotlight.blocks: %v, want different numbers from 1", c.Blocks)
+	for key, blocks := range map[string][]int{"blocks": c.Blocks, "evidence_blocks": c.EvidenceBlocks} {
+		for i, l := range blocks {
+			if l < 1 || slices.Contains(blocks[:i], l) {
+				return fmt.Errorf("spotlight.%s: %v, want different numbers from 1", key, blocks)
+			}
 		}
 	}
 	switch {
@@ -185,6 +201,10 @@ func (c Config) Validate() error {
 		return fmt.Errorf("spotlight.candidates: %d, want at least 1", c.Candidates)
 	case c.Candidates > 1 && (c.Read != "reread" || c.Select != "score" || c.LocalLoss):
 		return fmt.Errorf("spotlight.candidates: %d, which needs read: reread, select: score and local_loss: false; set it to 1 for others", c.Candidates)
+	case c.Evidence < 0:
+		return fmt.Errorf("spotlight.evidence: %g, want 0 (off) or above", c.Evidence)
+	case c.Centre < 0 || c.Centre > 1:
+		return fmt.Errorf("spotlight.centre: %g, want 0 (off) to 1", c.Centre)
 	case c.Balance <= 0:
 		return fmt.Errorf("spotlight.balance: %g, want above 0", c.Balance)
 	case c.Smooth < 0:

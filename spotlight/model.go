@@ -21,7 +21,7 @@ type Model struct {
 	theta, rho, kappa, omega   *Node
 	headTemp, gamma, a, b, phi *Node
 	textMap                    *Node // of trm: linear
-	bank, reading, seen        *Node
+	bank, reading, seen, mean  *Node
 }
 
 // New declares the method's variables in the graph of s, under "spotlight": the
@@ -79,6 +79,9 @@ func New(s *graph.Scope, c Config, e *vit.Encoder, tau float64, prototypes graph
 	}
 	m.bank = m.scope.Var("bank", graph.State, graph.Values(prototypes.F32), prototypes.Shape...)
 	m.reading = m.scope.Var("reading", graph.State, graph.Zeros, classes, d)
+	if c.Centre > 0 && c.Bank != "frozen" {
+		m.mean = m.scope.Var("mean", graph.State, graph.Zeros, d)
+	}
 	m.seen = m.scope.Var("seen", graph.State, graph.Zeros, classes)
 	return m
 }
@@ -125,7 +128,7 @@ func (m *Model) Forward(f Features, text *Node) Output {
 	o.Representation = m.represent(&o, o.Reading)
 	o.ClassReading = m.classReading()
 	o.Text = m.trm(text, o.ClassReading)
-	o.Global, o.Local = m.compare(f.Image, o.Text), m.compare(o.Representation, o.Text)
+	o.Global, o.Local = m.compare(f.Image, o.Text), m.compare(m.gather(o, f), o.Text)
 	if m.LocalLoss {
 		for _, l := range m.levels() {
 			mask := graph.NewTensor(graph.Float64, m.Keep)
@@ -167,6 +170,23 @@ func (m *Model) represent(o *Output, reading *Node) *Node {
 	return unit(layers.Add(reading, layers.Mul(o.Mapped, m.gamma)))
 }
 
+// gather is all that an image says in its reading [R, D], or its candidates in
+// theirs: the representation, the evidence of the kept tokens, and less of what
+// every image says. Not of unit length: how strong the evidence is counts.
+func (m *Model) gather(o Output, f Features) *Node {
+	x := o.Representation
+	if f.Evidence != nil {
+		s, r := shape(f.Evidence), shape(o.Index)[0] // [B, N, D]
+		each := layers.Gather(f.Evidence, layers.Reshape(o.Index, s[0], r/s[0]*m.Keep))
+		sum := layers.Sum(layers.Reshape(each, r, m.Keep, s[2]), 1)
+		x = layers.Add(x, layers.Scale(sum, m.Evidence))
+	}
+	if m.mean != nil {
+		x = layers.Sub(x, layers.Scale(m.mean, m.Centre))
+	}
+	return x
+}
+
 // compare is tau times the cosines of unit features and unit texts.
 func (m *Model) compare(feature, text *Node) *Node {
 	return layers.Scale(layers.MatMul(feature, text, false, true), m.tau)
@@ -175,6 +195,6 @@ func (m *Model) compare(feature, text *Node) *Node {
 // TrainingFree is the config of the mode without anything learned: the sample's
 // own activation, the re-read, and no bank.
 func (c Config) TrainingFree() Config {
-	c.SampleWise, c.SemanticWise, c.IRM, c.TRM, c.Bank = true, false, false, "off", "frozen"
+	c.SampleWise, c.SemanticWise, c.IRM, c.TRM, c.Bank = true, false, false, "off", "frozen" // so nothing is known to centre by
 	return c
 }

@@ -15,6 +15,7 @@ import (
 type Features struct {
 	Image     *Node   // unit CLS feature g [B, D]
 	Tokens    *Node   // patch tokens c [B, N, D], magnitudes kept; all tokens [B, N+1, D] in variant release
+	Evidence  *Node   // what each patch contributes in the evidence blocks [B, N, D]; nil where none is asked for
 	Attention *Node   // CLS attention over the patches, mean of heads and blocks [B, N]
 	Remain    *Node   // 1 where a patch remains, 0 where it was dropped [B, N]; nil where none is
 	Class     *Node   // the CLS row that the re-read starts from [B, W]
@@ -80,6 +81,9 @@ func EncodeThrough(c Config, e *vit.Encoder, o vit.Output, head Head) Features {
 		}
 	}
 	f.Attention = layers.Scale(f.Attention, 1/float64(len(blocks)))
+	if c.Evidence > 0 {
+		f.Evidence = contributions(e, o, c.evidenceBlocks(e.Layers), head)
+	}
 	if c.Read == "reread" {
 		r := c.rereadBlocks(e.Layers)
 		first := o.Tokens[e.Layers-r]
@@ -105,6 +109,9 @@ func (f Features) Named() map[string]*Node {
 	}
 	if f.Remain != nil {
 		m["remain"] = f.Remain
+	}
+	if f.Evidence != nil {
+		m["evidence"] = f.Evidence
 	}
 	for i := range f.Keys {
 		m[fmt.Sprintf("keys.%d", i)], m[fmt.Sprintf("values.%d", i)] = f.Keys[i], f.Values[i]
@@ -132,6 +139,9 @@ func Inputs(c Config, s *graph.Scope, v vit.Config, b int) Features {
 			f.Keys = append(f.Keys, s.Input(fmt.Sprintf("keys.%d", i), s.Dtype(), b, v.Heads, rows, v.Width/v.Heads))
 			f.Values = append(f.Values, s.Input(fmt.Sprintf("values.%d", i), s.Dtype(), b, v.Heads, rows, v.Width/v.Heads))
 		}
+	}
+	if c.Variant != Release && c.Evidence > 0 {
+		f.Evidence = s.Input("evidence", s.Dtype(), b, n, v.Embed)
 	}
 	if v.Kept() < n {
 		f.Remain = s.Input("remain", s.Dtype(), b, n)
@@ -191,16 +201,27 @@ func length(x *Node) *Node { return layers.Sqrt(layers.Sum(layers.Square(x), 1))
 
 // blocks resolves Config.Blocks for a depth.
 func (c Config) blocks(depth int) []int {
-	if len(c.Blocks) > 0 {
-		for _, l := range c.Blocks {
+	return resolve("blocks", c.Blocks, depth, 2, 4)
+}
+
+// evidenceBlocks resolves Config.EvidenceBlocks for a depth.
+func (c Config) evidenceBlocks(depth int) []int {
+	return resolve("evidence_blocks", c.EvidenceBlocks, depth, 2, 3)
+}
+
+// resolve checks named blocks against a depth; where there are none they are
+// those after lo fifths of it, to hi fifths.
+func resolve(key string, named []int, depth, lo, hi int) []int {
+	if len(named) > 0 {
+		for _, l := range named {
 			if l < 1 || l > depth {
-				graph.Failf("spotlight.blocks: %d, the image encoder has blocks 1 to %d", l, depth)
+				graph.Failf("spotlight.%s: %d, the image encoder has blocks 1 to %d", key, l, depth)
 			}
 		}
-		return c.Blocks
+		return named
 	}
 	var out []int
-	from, to := (4*depth+5)/10, (8*depth+5)/10 // 2/5 and 4/5 of the depth, rounded
+	from, to := (2*lo*depth+5)/10, (2*hi*depth+5)/10 // rounded
 	for l := from + 1; l <= max(to, from+1); l++ {
 		out = append(out, l)
 	}

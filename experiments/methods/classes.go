@@ -12,6 +12,7 @@ const (
 	BankName    = plugScope + ".bank"
 	readingName = plugScope + ".reading"
 	seenName    = plugScope + ".seen"
+	meanName    = plugScope + ".mean"  // of what was read in training; of no class
 	KappaName   = plugScope + ".kappa" // logarithm of the temperature that tokens are matched by
 )
 

@@ -37,10 +37,10 @@ func (m published) Build(c CLIP, _ Classes, b Batch) Outputs {
 // CarriesOver says whether what training left in a variable serves classes that
 // it did not see: all that is learned, and states that belong to no class, which
 // are those outside of Spotlighter's scope but for what SupportKind names, and in it
-// a global bank, and the published trainer's where it is saved.
+// a global bank, the mean reading, and the published trainer's where it is saved.
 func CarriesOver(v *graph.Variable, cfg spotlight.Config) bool {
 	plugged := strings.HasPrefix(v.Name, plugScope+".")
 	bank := v.Name == plugScope+"."+release.BankName && !cfg.Release.BankNotSaved
-	global := v.Name == BankName && cfg.Bank == "global"
+	global := v.Name == BankName && cfg.Bank == "global" || v.Name == meanName
 	return v.Kind == graph.Trainable || !plugged && !ofClasses(v.Name) || bank || global
 }
