@@ -119,7 +119,7 @@ func Default() Config {
 		Tokens:  "contribution", SampleWise: true, SemanticWise: true, Activation: Blend, Smooth: 1,
 		Select: "score", Window: -1, Keep: 5, Level1: 3, Weighting: Softmax,
 		Bank: "class", Prototypes: 5, Momentum: .8, ReadingMomentum: .95,
-		Read: "reread", Strength: 2, Beta: .6, TextStep: .3, IRM: true, TRM: "scalars", Heads: 8, Candidates: 5, Evidence: .7, Centre: .6, Balance: 5,
+		Read: "reread", Strength: 2, Beta: .6, TextStep: .6, IRM: true, TRM: "scalars", Heads: 8, Candidates: 5, Evidence: 1, Centre: .6, Balance: 5,
 		Release: release.Default(),
 	}
 }

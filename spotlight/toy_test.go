@@ -91,6 +91,13 @@ func newToy(t *testing.T, c Config, dtype graph.Dtype) *toy {
 	x.nodes = map[string]*Node{
 		"image": f.Image, "tokens": f.Tokens, "score": o.Score, "index": o.Index, "weight": o.Weight, "kept": o.Kept, "reading": o.Reading,
 		"representation": o.Representation, "text": o.Text, "plain": o.Plain, "logits": o.Logits, "prediction": l.Prediction, "total": l.Total,
+		"local": o.Local,
+	}
+	if f.Evidence != nil {
+		x.nodes["evidence"] = f.Evidence
+	}
+	if o.Candidates != nil {
+		x.nodes["candidates"] = o.Candidates
 	}
 	vars := s.Trainables()
 	grads, err := s.Grad(l.Total, vars)
@@ -122,15 +129,15 @@ func newToy(t *testing.T, c Config, dtype graph.Dtype) *toy {
 
 func (x *toy) state(name string) *graph.Variable { return x.store.Find("spotlight." + name) }
 
-// run makes a step and returns all outputs and, as "bank after" and "reading
-// after", the state that it leaves.
+// run makes a step and returns all outputs and, as "bank after" and the like, the
+// state that it leaves.
 func (x *toy) run() map[string]graph.Tensor {
 	x.t.Helper()
 	if err := x.step.Run(context.Background(), x.feeds); err != nil {
 		x.t.Fatal(err)
 	}
 	out := map[string]graph.Tensor{}
-	for _, name := range []string{"bank", "reading"} {
+	for _, name := range []string{"bank", "reading", "mean"} {
 		if v := x.state(name); v != nil {
 			out[name+" after"] = clone(v.Value)
 		}

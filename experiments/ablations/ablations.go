@@ -48,7 +48,7 @@ const ending = ".yaml"
 // stages.
 var Names = []string{
 	"methods", "tokens", "activation", "smooth", "bank", "momentum", "prototypes", "selection", "window", "keep",
-	"levels", "candidates", "read", "reread", "mapping", "learned", "loss", "local_loss",
+	"levels", "candidates", "read", "reread", "evidence", "mapping", "learned", "loss", "local_loss",
 }
 
 // Load reads the group of that name, or the file at that path (which ends in
