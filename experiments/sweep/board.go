@@ -35,6 +35,9 @@ type Row struct {
 	HM     Stat     `json:"hm"`
 	Runs   int      `json:"runs"`   // seeds that the trial wants
 	Broken int      `json:"broken"` // of which begun, without result, and nobody at work
+	// Collapsed are the runs far below zero-shot (runfmt.Result.Collapsed). They are
+	// in the means.
+	Collapsed []Collapse `json:"collapsed,omitempty"`
 	// Seconds are those of one run on average.
 	Seconds float64 `json:"seconds"`
 
@@ -43,6 +46,12 @@ type Row struct {
 }
 
 func (r Row) complete() bool { return r.Score.N == r.Runs }
+
+// Collapse is a run that collapsed, and how.
+type Collapse struct {
+	Seed  int    `json:"seed"`
+	Fault string `json:"fault"`
+}
 
 // Effect is the marginal effect of one key: the metric by its values, averaged
 // over everything else. With halving it is that of the first rung, which all
@@ -60,6 +69,8 @@ type Level struct {
 	Value  string `json:"value"`
 	Score  Stat   `json:"score"`
 	Trials int    `json:"trials"`
+	// Collapsed counts the runs in Score that collapsed.
+	Collapsed int `json:"collapsed,omitempty"`
 }
 
 // Board reads the finished runs.
@@ -107,6 +118,7 @@ func (p *Plan) row(t *Trial, look Looker) Row {
 	r.Score, r.Runs, r.Broken = s.Stat, len(t.Rungs[r.rung]), s.broken
 	r.Base, r.Novel, r.HM = s.of(metrics["base"]), s.of(metrics["novel"]), s.of(metrics["hm"])
 	r.Seconds = s.of(Seconds).Mean
+	r.Collapsed = s.collapsed()
 	return r
 }
 

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -60,7 +61,7 @@ func TestBoard(t *testing.T) {
 		t.Errorf("rows %q, want %q", got, want)
 	}
 	// The deviation is that of the seeds, whatever the other key does.
-	if got := fmt.Sprint(b.Effects); got != "[{train.lr [{.1 52.0 ± 1.4 2} {.2 62.0 ± 1.4 2}]} {spotlight.keep [{5 55.0 ± 1.4 2} {9 59.0 ± 1.4 2}]}]" {
+	if got := fmt.Sprint(b.Effects); got != "[{train.lr [{.1 52.0 ± 1.4 2 0} {.2 62.0 ± 1.4 2 0}]} {spotlight.keep [{5 55.0 ± 1.4 2 0} {9 59.0 ± 1.4 2 0}]}]" {
 		t.Errorf("effects %s", got)
 	}
 	md := b.Markdown("spotlighter sweep x", []string{"a.png"})
@@ -120,6 +121,62 @@ func TestIncompleteTrials(t *testing.T) {
 	}
 	if plots, err := b.WritePlots(t.TempDir(), []string{"png"}); err != nil || plots != nil {
 		t.Errorf("%v %v", plots, err)
+	}
+}
+
+// A run that collapsed is in the means, and every number that it is part of says so.
+func TestBoardMarksCollapsed(t *testing.T) {
+	p := plan(t, Options{Seeds: []int{1, 2}}, "method=coop", "train.lr=.1,.2", "spotlight.keep=5,9")
+	for _, tr := range p.Trials {
+		for _, r := range tr.Rungs[0] {
+			run, err := experiments.OpenRun(r.Cell, "w")
+			if err != nil {
+				t.Fatal(err)
+			}
+			acc := 60.
+			if tr == p.Trials[1] && r.Seed == 2 {
+				acc = 10
+			}
+			set := func(name string) runfmt.Set { return runfmt.Set{Name: name, Top1: acc, ZeroShot: 55} }
+			if err := run.Finish(runfmt.Result{Base: acc, Novel: acc, HM: acc, Sets: []runfmt.Set{set("base"), set("novel")}}); err != nil {
+				t.Fatal(err)
+			}
+			run.Close()
+		}
+	}
+	b := p.Board(p.Look)
+	last := b.Rows[3]
+	if !reflect.DeepEqual(last.Values, p.Trials[1].Values) || !reflect.DeepEqual(last.Collapsed, []Collapse{{2, "10.0, zero-shot 55.0"}}) || last.Score.Mean != 35 {
+		t.Errorf("last: %+v", last)
+	}
+	for _, r := range b.Rows[:3] {
+		if r.Collapsed != nil {
+			t.Errorf("%+v", r)
+		}
+	}
+	for _, e := range b.Effects {
+		for i, l := range e.Levels {
+			if want := l.Value == last.Values[slices.Index(p.Keys, e.Key)]; (l.Collapsed == 1) != want {
+				t.Errorf("%s, level %d: %+v", e.Key, i, l)
+			}
+		}
+	}
+	name := p.Name(p.Trials[1])
+	for _, text := range []string{b.Terminal(), b.Markdown("x", nil)} {
+		for _, want := range []string{"2/2, 1 collapsed ‡", "47.5 ± 17.7 ‡", "‡ " + name + " collapsed with seed 2 (10.0, zero-shot 55.0); the means include it."} {
+			if !strings.Contains(text, want) {
+				t.Errorf("no %q in\n%s", want, text)
+			}
+		}
+	}
+	dir := t.TempDir()
+	if _, err := b.WritePlots(dir, []string{"svg"}); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"effect-train_lr": "‡ with collapsed runs: .", "map-train_lr-spotlight_keep": "35.0 ‡"} {
+		if text, err := os.ReadFile(filepath.Join(dir, name+".svg")); err != nil || !strings.Contains(string(text), want) {
+			t.Errorf("%s.svg: no %q, %v", name, want, err)
+		}
 	}
 }
 

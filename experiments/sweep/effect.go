@@ -64,6 +64,7 @@ func (p *Plan) level(name string, trials []observed, in func(observed) bool) Lev
 	for _, o := range trials {
 		if in(o) {
 			l.Trials++
+			l.Collapsed += len(o.score.collapsed())
 			for seed, v := range o.score.bySeed {
 				bySeed[seed] = append(bySeed[seed], v)
 			}

@@ -30,12 +30,15 @@ const most = 30
 // values or keys that move together.
 func (b *Board) heatMap(x, y int) (*plot.Plot, error) {
 	var xs, ys []string
-	cells := map[[2]string][]float64{}
+	cells, collapsed := map[[2]string][]float64{}, map[[2]string]string{}
 	for _, r := range b.Rows {
 		if r.complete() {
 			xs, ys = append(xs, r.Values[x]), append(ys, r.Values[y])
 			at := [2]string{r.Values[x], r.Values[y]}
 			cells[at] = append(cells[at], r.Score.Mean)
+			if r.Collapsed != nil {
+				collapsed[at] = " " + collapsedMark
+			}
 		}
 	}
 	g := grid{xs: distinct(xs), ys: distinct(ys)}
@@ -48,11 +51,12 @@ func (b *Board) heatMap(x, y int) (*plot.Plot, error) {
 		row := make([]float64, len(g.xs))
 		for c, vx := range g.xs {
 			row[c] = math.NaN()
-			if v := cells[[2]string{vx, vy}]; len(v) > 0 {
+			at := [2]string{vx, vy}
+			if v := cells[at]; len(v) > 0 {
 				row[c] = newStat(v).Mean
 				low, high = min(low, row[c]), max(high, row[c])
 				labels.XYs = append(labels.XYs, plotter.XY{X: float64(c), Y: float64(r)})
-				labels.Labels = append(labels.Labels, fmt.Sprintf("%.1f", row[c]))
+				labels.Labels = append(labels.Labels, fmt.Sprintf("%.1f%s", row[c], collapsed[at]))
 			}
 		}
 		g.z = append(g.z, row)

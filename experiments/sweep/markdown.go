@@ -20,6 +20,9 @@ func (s Stat) String() string {
 	return fmt.Sprintf("%.1f ± %.1f", s.Mean, s.Std)
 }
 
+// collapsedMark stands beside numbers that a collapsed run is part of.
+const collapsedMark = "‡"
+
 // titles are the metrics as a table names them.
 var titles = map[string]string{"hm": "HM", "base": "base", "novel": "novel"}
 
@@ -53,6 +56,9 @@ func (b *Board) rows() table.Writer {
 		if r.Score.N > 0 {
 			seconds = fmt.Sprintf("%.1f", r.Seconds)
 		}
+		if n := len(r.Collapsed); n > 0 {
+			runs += fmt.Sprintf(", %d collapsed %s", n, collapsedMark)
+		}
 		w.AppendRow(append(row, r.Base, r.Novel, r.HM, runs, seconds))
 	}
 	return w
@@ -62,7 +68,11 @@ func (b *Board) effect(e Effect) table.Writer {
 	w := table.NewWriter()
 	w.AppendHeader(table.Row{e.Key, titles[b.Metric], "trials"})
 	for _, l := range e.Levels {
-		w.AppendRow(table.Row{l.Value, l.Score, l.Trials})
+		score := l.Score.String()
+		if l.Collapsed > 0 {
+			score += " " + collapsedMark
+		}
+		w.AppendRow(table.Row{l.Value, score, l.Trials})
 	}
 	return w
 }
@@ -79,6 +89,11 @@ func (b *Board) notes() []string {
 	}
 	if len(b.Impossible) > 0 {
 		notes = append(notes, fmt.Sprintf("%s left out: they cannot run.", plural(len(b.Impossible), "combination")))
+	}
+	for _, r := range b.Rows {
+		for _, c := range r.Collapsed {
+			notes = append(notes, fmt.Sprintf("%s %s collapsed with seed %d (%s); the means include it.", collapsedMark, nameOf(b.Keys, r.Values), c.Seed, c.Fault))
+		}
 	}
 	return notes
 }

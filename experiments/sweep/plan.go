@@ -53,10 +53,12 @@ type Run struct {
 }
 
 // Name is what a trial is called in messages: its settings.
-func (p *Plan) Name(t *Trial) string {
+func (p *Plan) Name(t *Trial) string { return nameOf(p.Keys, t.Values) }
+
+func nameOf(keys, values []string) string {
 	var settings Point
-	for i, key := range p.Keys {
-		settings = append(settings, Setting{key, t.Values[i]})
+	for i, key := range keys {
+		settings = append(settings, Setting{key, values[i]})
 	}
 	return cmp.Or(settings.String(), "the configuration")
 }

@@ -114,11 +114,17 @@ func (p *points) add(x float64, s Stat) {
 // where each has a number of its own.
 func (b *Board) effectPlot(e Effect, column int) (*plot.Plot, error) {
 	p := b.newPlot(e.Key)
-	var names []string
+	var names, collapsed []string
 	var pts points
 	for i, l := range e.Levels {
 		names = append(names, l.Value)
 		pts.add(float64(i), l.Score)
+		if l.Collapsed > 0 {
+			collapsed = append(collapsed, l.Value)
+		}
+	}
+	if collapsed != nil {
+		p.Title.Text = collapsedMark + " with collapsed runs: " + strings.Join(collapsed, ", ")
 	}
 	values, numeric := numbers(names)
 	if !numeric {

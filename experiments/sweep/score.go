@@ -78,6 +78,17 @@ func (s score) of(value func(runfmt.Result) float64) Stat {
 	return newStat(values)
 }
 
+// collapsed are the runs that did, in the order of the plan's seeds.
+func (s score) collapsed() []Collapse {
+	var list []Collapse
+	for _, r := range s.results {
+		if fault := r.Collapsed(); fault != "" {
+			list = append(list, Collapse{r.Seed, fault})
+		}
+	}
+	return list
+}
+
 // number reads a value that is a finite number.
 func number(text string) (float64, bool) {
 	f, err := strconv.ParseFloat(text, 64)

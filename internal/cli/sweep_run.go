@@ -76,7 +76,7 @@ func (s *sweeper) job(t *sweep.Trial, r sweep.Run) launch.Job {
 
 // ended counts and tells how a run ended.
 func (s *sweeper) ended(o launch.Outcome) {
-	text := fmt.Sprintf("base %.1f  novel %.1f  HM %.1f", o.Result.Base, o.Result.Novel, o.Result.HM)
+	text := scores(o.Result.Protocol, o.Result)
 	switch o.Ending {
 	case launch.Done:
 		s.done++
