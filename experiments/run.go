@@ -77,7 +77,7 @@ func OpenRun(cell Config, weightsHash string) (*Run, error) {
 	if err := os.MkdirAll(r.Dir, 0o755); err != nil {
 		return nil, fmt.Errorf("open run: %w", err)
 	}
-	lock, err := lockFile(r.path(runfmt.LockFile))
+	lock, err := LockFolder(r.Dir)
 	if err != nil && !r.onlyRead(err) {
 		return nil, fmt.Errorf("open run: %w", err)
 	}
@@ -116,7 +116,7 @@ func DeleteRun(dir string) error {
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	lock, err := lockFile(filepath.Join(dir, runfmt.LockFile))
+	lock, err := LockFolder(dir)
 	if err != nil {
 		return err
 	}
@@ -255,8 +255,10 @@ func lockSoon(f *os.File) error {
 // errInUse says that another process holds a run; who it is follows.
 var errInUse = errors.New("in use by")
 
-// lockFile takes the lock of the file at path or says who has it.
-func lockFile(path string) (*os.File, error) {
+// LockFolder takes the lock of a folder that one process may work in, or says who
+// has it. It is held until the file is closed, or the process ends, however it ends.
+func LockFolder(dir string) (*os.File, error) {
+	path := filepath.Join(dir, runfmt.LockFile)
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return nil, err
@@ -265,7 +267,7 @@ func lockFile(path string) (*os.File, error) {
 		f.Close()
 		if errors.Is(err, errLocked) {
 			who, _ := os.ReadFile(path) // only words for the error
-			return nil, fmt.Errorf("%s: %w %s", filepath.Dir(path), errInUse, strings.TrimSpace(string(who)))
+			return nil, fmt.Errorf("%s: %w %s", dir, errInUse, strings.TrimSpace(string(who)))
 		}
 		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}

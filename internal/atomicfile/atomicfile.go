@@ -9,16 +9,23 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // tempSuffix ends the names of temporary files, which begin with a dot.
 const tempSuffix = ".tmp"
 
+// stale is the age from which a temporary file is what a killed process left: each
+// write makes one that is in work young again.
+const stale = time.Hour
+
 // Write calls fill with a writer and, if it succeeds, makes its output the
 // content of path. On any error path is left as it was and the temporary file
-// is removed.
+// is removed; so are those of the same path that killed processes left.
 func Write(path string, fill func(io.Writer) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*"+tempSuffix)
+	dir, prefix := filepath.Dir(path), "."+filepath.Base(path)+"."
+	cleanStale(dir, prefix)
+	f, err := os.CreateTemp(dir, prefix+"*"+tempSuffix)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
@@ -70,6 +77,19 @@ func Clean(dir string) error {
 		}
 	}
 	return nil
+}
+
+// cleanStale removes the temporary files of a name that nobody writes any more.
+// What cannot be removed is in nobody's way and stays.
+func cleanStale(dir, prefix string) {
+	entries, _ := os.ReadDir(dir) // what Write does next fails too, and says why
+	for _, e := range entries {
+		if name := e.Name(); strings.HasPrefix(name, prefix) && strings.HasSuffix(name, tempSuffix) {
+			if info, err := e.Info(); err == nil && time.Since(info.ModTime()) > stale {
+				_ = os.Remove(filepath.Join(dir, name))
+			}
+		}
+	}
 }
 
 // syncDir flushes the folder's entry, without which a rename may be lost when

@@ -11,8 +11,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"spotlighter/experiments"
 	"spotlighter/graph"
 	"spotlighter/graph/cpu"
+	"spotlighter/internal/atomicfile"
 	"spotlighter/internal/clip"
 	"spotlighter/internal/tiny"
 	"spotlighter/internal/weights"
@@ -29,8 +31,9 @@ func pretrainCommand() *cobra.Command {
 		Long: `Train the small CLIP from scratch on rendered pictures and captions.
 
 The folder gets checkpoint.safetensors (a stopped run goes on from it),
-log.jsonl and, at the end, clip.safetensors and its accuracies. The recipe is
-internal/tiny/pretrain.yaml; the same recipe gives the same bits.`,
+log.jsonl and, at the end, clip.safetensors and its accuracies. One process works
+in a folder at a time. The recipe is internal/tiny/pretrain.yaml; the same recipe
+gives the same bits.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			d, err := openDevice(on, math)
@@ -62,6 +65,14 @@ func pretrain(ctx context.Context, cfg tiny.PretrainConfig, out string, threads,
 	}
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return err
+	}
+	lock, err := experiments.LockFolder(out)
+	if err != nil {
+		return fmt.Errorf("pretrain: %w", err)
+	}
+	defer lock.Close()
+	if err := atomicfile.Clean(out); err != nil {
+		return fmt.Errorf("pretrain: %w", err)
 	}
 	pool := cpu.NewPool(threads)
 	p, err := tiny.NewPretrainer(cfg, pool, d)

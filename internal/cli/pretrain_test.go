@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -80,7 +81,7 @@ func TestPretrainGoesOn(t *testing.T) {
 	if err == nil || !strings.HasPrefix(err.Error(), "stopped at step ") || !strings.HasSuffix(err.Error(), " of 60; the same command goes on from there") {
 		t.Fatalf("stopped: %v", err)
 	}
-	if got := strings.Join(names(t, parts), " "); got != "checkpoint.safetensors log.jsonl" {
+	if got := strings.Join(names(t, parts), " "); got != "checkpoint.safetensors lock log.jsonl" {
 		t.Errorf("after the stop: %s", got)
 	}
 
@@ -103,5 +104,34 @@ func TestPretrainGoesOn(t *testing.T) {
 	}
 	if err := pretrain(t.Context(), c, parts, 2, 7, nil); err == nil || !strings.Contains(err.Error(), checkpoint+": truncated") {
 		t.Errorf("a cut checkpoint: %v", err)
+	}
+}
+
+// One process works in the folder at a time. One that is killed lets go of it, and
+// what it left half written is gone after the next start.
+func TestPretrainAlone(t *testing.T) {
+	out := t.TempDir()
+	args := []string{"pretrain", "--out", out, "--threads", "1", "--steps", "500", "--checkpoint-every", "1"}
+	first := start(t, args...)
+	first.until(t, "has a checkpoint", func() bool { return exists(out, "checkpoint.safetensors") })
+	o := run(t, args...)
+	if want := "spotlighter: pretrain: " + out + ": in use by process " + strconv.Itoa(first.Process.Pid) + " on "; o.code != 1 || o.out != "" || !strings.HasPrefix(o.stderr, want) {
+		t.Errorf("a second process: %+v, want %q", o, want)
+	}
+	if !first.alive() {
+		t.Fatal("the first process ended")
+	}
+	if err := first.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	first.wait()
+	put(t, []byte("half a checkpoint"), out, ".checkpoint.safetensors.123.tmp")
+	second := start(t, args...)
+	second.until(t, "half a checkpoint goes", func() bool { return !exists(out, ".checkpoint.safetensors.123.tmp") })
+	if err := second.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if o := second.wait(); strings.Contains(o.stderr, "in use") {
+		t.Errorf("after the first was killed: %+v", o)
 	}
 }
