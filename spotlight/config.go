@@ -86,6 +86,10 @@ type Config struct {
 	// classes.
 	Candidates int `yaml:"candidates"`
 
+	// TrainCandidates is how many candidates read in a training step; 0 is
+	// Candidates.
+	TrainCandidates int `yaml:"train_candidates"`
+
 	// Evidence adds the kept tokens' own contributions, so many times, to what was
 	// read: how much of a class the image shows there, beside how it reads. They are
 	// those of EvidenceBlocks, numbered as Blocks; empty: the third fifth of the
@@ -205,6 +209,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("spotlight.evidence: %g, want 0 (off) or above", c.Evidence)
 	case c.Centre < 0 || c.Centre > 1:
 		return fmt.Errorf("spotlight.centre: %g, want 0 (off) to 1", c.Centre)
+	case c.TrainCandidates < 0 || c.TrainCandidates > c.Candidates:
+		return fmt.Errorf("spotlight.train_candidates: %d, want 0 (as candidates) to candidates (%d)", c.TrainCandidates, c.Candidates)
 	case c.Balance <= 0:
 		return fmt.Errorf("spotlight.balance: %g, want above 0", c.Balance)
 	case c.Smooth < 0:

@@ -142,6 +142,7 @@ func TestConfigRefused(t *testing.T) {
 		"spotlight.heads: 0":                                              func(c *Config) { c.Heads = 0 },
 		"spotlight.candidates: 0":                                         func(c *Config) { c.Candidates = 0 },
 		"spotlight.candidates: 2, which":                                  func(c *Config) { c.Candidates, c.Read = 2, "pool" },
+		"spotlight.train_candidates: 6, want":                             func(c *Config) { c.Candidates, c.TrainCandidates = 5, 6 },
 		"spotlight.evidence: -1":                                          func(c *Config) { c.Evidence = -1 },
 		"spotlight.evidence_blocks: [2 2]":                                func(c *Config) { c.EvidenceBlocks = []int{2, 2} },
 		"spotlight.centre: 2":                                             func(c *Config) { c.Centre = 2 },

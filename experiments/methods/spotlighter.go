@@ -72,6 +72,9 @@ func (m spotlighter) Build(c CLIP, cl Classes, b Batch) Outputs {
 	if !m.trainingFree && b.Labels != nil { // before the scalars are declared, which are none of its business
 		base = m.Method.Build(c, cl, b)
 	}
+	if b.Labels != nil && cfg.TrainCandidates > 0 {
+		cfg.Candidates = cfg.TrainCandidates
+	}
 	model := spotlight.New(c.Scope, cfg, c.Vision, c.Model.Scale, StartBank(cl, cfg))
 	f := b.Features
 	if m.taught {

@@ -91,3 +91,46 @@ func TestPublishedStudentScalars(t *testing.T) {
 		t.Errorf("%d tensors, %d scalars, want 30 and %d", tensors, scalars, want)
 	}
 }
+
+// A training step reads for as many candidates as it is told, a test for all.
+func TestTrainCandidates(t *testing.T) {
+	model, err := random()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cl := Classes{Names: []string{"cat", "dog", "fish", "owl", "fox", "hen"}, Text: graph.NewTensor(graph.Float32, 6, 512)}
+	if cl.Prompts, err = model.Prompts("a photo of a", cl.Names); err != nil {
+		t.Fatal(err)
+	}
+	o := Options{ContextWords: "a photo of a", Spotlight: spotlight.Default()}
+	o.Spotlight.TrainCandidates = 2
+	m, err := New("coop+spotlighter", o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, training := range []bool{true, false} {
+		s, enc, err := model.Scope()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out Outputs
+		err = graph.Try(func() {
+			c := CLIP{Model: model, Scope: s, Encoders: enc}
+			b := Batch{Features: spotlight.Inputs(o.Spotlight, s, model.Vision, 3), Text: m.Text(c, cl)}
+			if training {
+				b.Labels = s.Input("labels", graph.Int, 3)
+			}
+			out = m.Build(c, cl, b)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := o.Spotlight.Candidates
+		if training {
+			want = 2
+		}
+		if got := out.Candidates.Shape(); got[0] != 3 || got[1] != want {
+			t.Errorf("training %v: candidates %v, want [3 %d]", training, got, want)
+		}
+	}
+}
