@@ -73,6 +73,7 @@ func (l *Lab) score(ctx context.Context, c Config, run *Run, m methods.Method, v
 		if err := s.test(target, DatasetName(name), 0, len(l.bench.Classes), vars, of); err != nil {
 			return err
 		}
+		res.Sets[len(res.Sets)-1].Names = slices.Clone(l.bench.Classes)
 		res.Skipped = append(res.Skipped[:len(res.Skipped):len(res.Skipped)], l.badTest...)
 		if err := run.LogData(map[string]string{l.bench.Name: l.bench.Content()}); err != nil {
 			return err

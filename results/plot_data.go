@@ -27,10 +27,6 @@ func pickStat(r Row, metric string) Stat {
 
 func metricLabel(metric string) string {
 	switch metric {
-	case "hm":
-		return "HM, %"
-	case "base", "novel":
-		return metric + " accuracy, %"
 	case "lr":
 		return "learning rate"
 	}
@@ -95,14 +91,14 @@ func (g Group) figure(kind, baseline, metric string, styles []string) ([]Chart, 
 // Bars is a chart of a table's methods, a group of bars a data set, with the
 // standard deviation over seeds. styles numbers the methods.
 func Bars(t Table, metric string, styles []string) Chart {
-	c := Chart{Title: t.Protocol, Y: metricLabel(metric), Names: slices.Clone(t.Datasets)}
+	c := Chart{Title: t.Protocol, Y: measureLabel(t.Protocol, metric), Names: slices.Clone(t.Datasets)}
 	rows := t.Rows
 	if len(t.Datasets) > 1 {
 		c.Names = append(c.Names, "average")
 		rows = slices.Concat(t.Rows, t.Average)
 	}
 	for _, m := range t.Methods {
-		s := Series{Name: m, Style: slices.Index(styles, m)}
+		s := Series{Name: t.marked(m), Style: slices.Index(styles, m)}
 		for _, r := range rows {
 			if r.Method != m {
 				continue
@@ -204,9 +200,19 @@ func Effects(groups []Group, baseline, metric string, styles []string) ([]Chart,
 		}
 		tables[i] = &t
 	}
+	var protocols []string
+	for _, t := range tables {
+		if t != nil {
+			protocols = appendNew(protocols, t.Protocol)
+		}
+	}
+	label := "score, %"
+	if len(protocols) == 1 {
+		label = measureLabel(protocols[0], metric)
+	}
 	var charts []Chart
 	for _, d := range Differences(groups) {
-		c := Chart{Title: d.Key, X: d.Key, Y: metricLabel(metric) + ", average", Discrete: true}
+		c := Chart{Title: d.Key, X: d.Key, Y: label + ", average", Discrete: true}
 		places, names := scale(d.Values)
 		if c.Names = names; names != nil {
 			c.X = ""
@@ -264,6 +270,11 @@ func effect(tables []*Table, values []string, places map[string]float64, method,
 		}
 	}
 	s := Series{Name: method}
+	for _, t := range tables {
+		if t != nil && t.marked(method) != method {
+			s.Name = t.marked(method)
+		}
+	}
 	for _, x := range slices.Sorted(maps.Keys(found)) {
 		of := found[x]
 		if len(of) == 1 {

@@ -97,11 +97,15 @@ func (t Table) legend() string {
 }
 
 func (t Table) legendOfAll() string {
-	return fmt.Sprintf(`%s; mean ± standard deviation over %s, in percent; HM: harmonic mean of the two.
-HM - %s: paired by data set and seed, with the 95%% bootstrap interval of the mean.
+	means := ""
+	if rankName(t.Protocol) == "HM" {
+		means = "; HM: harmonic mean of the two"
+	}
+	return fmt.Sprintf(`%s; mean ± standard deviation over %s, in percent%s.
+%s - %s: paired by data set and seed, with the 95%% bootstrap interval of the mean.
 img/s: images evaluated a second. scalars: trainable ones, learned context + the rest.
 on object: how many of the 3 tokens kept first lie on the object (and of random ones).
-`, t.Protocol, count(len(t.Seeds), "seed"), t.Baseline)
+`, t.Protocol, count(len(t.Seeds), "seed"), means, rankName(t.Protocol), t.Baseline)
 }
 
 func count(n int, noun string) string {

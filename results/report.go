@@ -37,7 +37,7 @@ func WriteReport(path string, folders []Folder, baseline string) error {
 		return fmt.Errorf("report: %w", err)
 	}
 	page.CSS, page.JS = template.CSS(css), template.JS(js)
-	t, err := template.New("report.html").ParseFS(reportFiles, "report.html")
+	t, err := template.New("report.html").Funcs(template.FuncMap{"inc": func(i int) int { return i + 1 }}).ParseFS(reportFiles, "report.html")
 	if err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
@@ -59,8 +59,10 @@ type page struct {
 	Protocol  string
 	States    string // "24 done, 1 broken"
 	Faults    []fault
+	Collapsed []fault
 	Sections  []section // one a group
 	Effects   figures
+	Score     string      // what ranks methods
 	Overview  *sheetTable // of the groups; nil if there is one
 	Galleries []gallery
 	Common    []Setting
@@ -78,7 +80,11 @@ type section struct {
 	Bars   figures
 	Curves []figures
 	Note   string
+	Tested *sheetTable
 	Groups []sheetTable // of classes, one a data set
+	Halves bool         // the classes are parted into base and novel ones
+
+	Confusions []confusions
 }
 
 // figures are charts of one kind, with the methods that they show.
@@ -126,10 +132,13 @@ type bar struct {
 
 func newPage(folders []Folder, baseline string) (*page, error) {
 	groups, styles := Groups(folders), Methods(folders)
-	p := &page{States: states(folders), Common: Common(groups), Runs: runsTable(folders, groups, styles)}
+	p := &page{States: states(folders), Score: rankNames(protocolsOf(folders)), Common: Common(groups), Runs: runsTable(folders, groups, styles)}
 	for _, f := range folders {
 		if f.Result != nil {
 			p.Protocol = f.Result.Protocol
+			if text := f.Result.Collapsed(); text != "" {
+				p.Collapsed = append(p.Collapsed, fault{filepath.Base(f.Dir), text})
+			}
 		}
 		for _, text := range f.Faults {
 			// The folder's name stands beside it.
@@ -166,6 +175,17 @@ func newPage(folders []Folder, baseline string) (*page, error) {
 	}
 	p.Galleries = galleries(groups)
 	return p, nil
+}
+
+// protocolsOf are those of the results in folders, each once.
+func protocolsOf(folders []Folder) []string {
+	var list []string
+	for _, f := range folders {
+		if f.Result != nil {
+			list = appendNew(list, f.Result.Protocol)
+		}
+	}
+	return list
 }
 
 func states(folders []Folder) string {
@@ -205,6 +225,9 @@ func newSection(g Group, groups []Group, baseline string, styles []string) (sect
 	s.Tables = resultTables(g.Name, t, styles)
 	var bars []Chart
 	for _, metric := range Metrics {
+		if !slices.ContainsFunc(measures(t.Protocol), func(m measure) bool { return m.Metric == metric }) {
+			continue
+		}
 		c := Bars(t, metric, styles)
 		c.Title, _, _ = strings.Cut(c.Y, ",")
 		bars = append(bars, c)
@@ -212,7 +235,11 @@ func newSection(g Group, groups []Group, baseline string, styles []string) (sect
 	if s.Bars, err = drawAll("", bars); err != nil {
 		return s, nil, err
 	}
-	s.Groups = classTables(g.Name, all, styles)
+	s.Tested = setTable(g.Name, all, styles)
+	s.Groups, s.Halves = classTables(g.Name, all, styles), t.Protocol == "base-to-novel"
+	if s.Confusions, err = confusionMatrices(g.Name, all, styles); err != nil {
+		return s, nil, err
+	}
 	if len(g.Borrowed) > 0 {
 		s.Note = "Methods without Spotlighter were run with other Spotlighter settings, which do not touch them."
 	}

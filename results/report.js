@@ -1,7 +1,7 @@
 "use strict";
 // A click on a column's head sorts by it, numbers from the highest; a second
 // click turns the order round. Empty cells stay last.
-for (const table of document.querySelectorAll("table")) {
+for (const table of document.querySelectorAll("table:not(.matrix)")) {
   const heads = [...table.tHead.rows[0].cells];
   const body = table.tBodies[0];
   heads.forEach((head, column) => {

@@ -101,7 +101,7 @@ func TestReportInBrowser(t *testing.T) {
 // contrast wants texts to stand out from the page as WCAG 2.1, 1.4.3 asks.
 func (b *browser) contrast(screen string) {
 	b.t.Helper()
-	const script = `["body", ".states", "h5", "a:not(.skip)", "td.num", "th button", ".note", ".right", ".wrong", "summary span", ".state"].map(s => {
+	const script = `["body", ".states", "h5", "a:not(.skip)", "td.num", "th button", ".note", ".right", ".wrong", "summary span", ".state", ".key.miss", ".matrix .hit", ".matrix .miss", ".matrix abbr"].map(s => {
 		const e = document.querySelector(s);
 		if (!e) return [s];
 		let back = e;
@@ -126,11 +126,16 @@ func (b *browser) contrast(screen string) {
 func luminance(t *testing.T, rgb string) float64 {
 	t.Helper()
 	var c [3]float64
-	if _, err := fmt.Sscanf(rgb, "rgb(%g, %g, %g)", &c[0], &c[1], &c[2]); err != nil {
-		t.Fatalf("colour %q: %v", rgb, err)
+	if _, err := fmt.Sscanf(rgb, "color(srgb %g %g %g)", &c[0], &c[1], &c[2]); err != nil { // a mixed one
+		if _, err := fmt.Sscanf(rgb, "rgb(%g, %g, %g)", &c[0], &c[1], &c[2]); err != nil {
+			t.Fatalf("colour %q: %v", rgb, err)
+		}
+		for i := range c {
+			c[i] /= 255
+		}
 	}
 	for i, v := range c {
-		if v /= 255; v <= .04045 {
+		if v <= .04045 {
 			c[i] = v / 12.92
 		} else {
 			c[i] = math.Pow((v+.055)/1.055, 2.4)

@@ -35,6 +35,7 @@ func classTables(group string, runs []Folder, styles []string) []sheetTable {
 
 func classTable(dataset string, zero *classCount, runs []Folder, styles []string) (sheetTable, bool) {
 	t := sheetTable{Caption: dataset, Head: append(heads("class", "half"), numeric("images", zeroShot)...)}
+	halves := zero.base < len(zero.names)
 	var methods []string
 	var counts []*classCount
 	for _, m := range styles {
@@ -65,8 +66,11 @@ func classTable(dataset string, zero *classCount, runs []Folder, styles []string
 		t.Note = fmt.Sprintf("The %d classes that %s gains most on and the %d that it loses most on, of %d.", classRows/2, methods[len(methods)-1], classRows/2, n)
 	}
 	for _, i := range order {
-		half := "base"
-		if i >= zero.base {
+		half := ""
+		switch {
+		case halves && i < zero.base:
+			half = "base"
+		case halves:
 			half = "novel"
 		}
 		row := []cell{words(zero.names[i]), words(half), number(float64(zero.images[i]/zero.runs), "%.0f"), number(zero.share(i), "%.1f")}
@@ -82,7 +86,7 @@ func classTable(dataset string, zero *classCount, runs []Folder, styles []string
 		}
 		t.Rows = append(t.Rows, row)
 	}
-	return t, true
+	return t.withoutEmpty(), true
 }
 
 // classCount is the classes' counts over several runs.

@@ -42,6 +42,15 @@ func methodCell(name string, styles []string) cell {
 	return cell{Text: name, Series: seriesClass(slices.Index(styles, name))}
 }
 
+// rowCell names a row's method, with the mark of seeds that collapsed.
+func rowCell(r Row, styles []string) cell {
+	c := methodCell(r.Method, styles)
+	if len(r.Collapsed) > 0 {
+		c.Text += " " + collapsedMark
+	}
+	return c
+}
+
 func statCell(s Stat) cell { return cell{Text: spread(s), Sort: sortKey(s.Mean), Numeric: true} }
 
 func diffCell(d *Interval) cell {
@@ -69,7 +78,8 @@ func numeric(names ...string) []headCell {
 
 // resultTables are the average first, then a table a data set.
 func resultTables(group string, t Table, styles []string) []sheetTable {
-	head := append(heads("method"), numeric("base", "novel", "HM", "HM − "+t.Baseline, "img/s", "scalars", "on object")...)
+	names := measureNames([]string{t.Protocol})
+	head := append(heads("method"), numeric(append(slices.Clone(names), rankName(t.Protocol)+" − "+t.Baseline, "img/s", "scalars", "on object")...)...)
 	var list []sheetTable
 	blocks := t.blocks()
 	if n := len(blocks); n > 1 {
@@ -82,10 +92,9 @@ func resultTables(group string, t Table, styles []string) []sheetTable {
 			if r.OnObject != nil {
 				on = cell{Text: onObject(r), Sort: sortKey(r.OnObject.Top3), Numeric: true}
 			}
-			table.Rows = append(table.Rows, []cell{
-				methodCell(r.Method, styles), statCell(r.Base), statCell(r.Novel), statCell(r.HM), diffCell(r.Diff),
-				number(r.ImagesPerSecond, "%.0f"), {Text: scalars(r), Sort: strconv.Itoa(r.TrainableScalars), Numeric: true}, on,
-			})
+			row := append([]cell{rowCell(r, styles)}, measureCells(r, t.Protocol, names)...)
+			table.Rows = append(table.Rows, append(row, diffCell(r.Diff),
+				number(r.ImagesPerSecond, "%.0f"), cell{Text: scalars(r), Sort: strconv.Itoa(r.TrainableScalars), Numeric: true}, on))
 		}
 		list = append(list, table.withoutEmpty())
 	}
@@ -102,7 +111,14 @@ func overviewTable(groups []Group, baseline string, styles []string) (*sheetTabl
 		t.Head = append(t.Head, headCell{d.Key, numbers})
 	}
 	t.Head = append(t.Head, heads("method")...)
-	t.Head = append(t.Head, numeric("base", "novel", "HM", "HM − "+baseline)...)
+	var protocols []string
+	for _, g := range groups {
+		for _, r := range Results(g.All()) {
+			protocols = appendNew(protocols, r.Protocol)
+		}
+	}
+	names := measureNames(protocols)
+	t.Head = append(t.Head, numeric(append(slices.Clone(names), rankNames(protocols)+" − "+baseline)...)...)
 	for i, g := range groups {
 		list := Results(g.All())
 		if len(list) == 0 {
@@ -121,7 +137,8 @@ func overviewTable(groups []Group, baseline string, styles []string) (*sheetTabl
 			for j, d := range diffs {
 				row = append(row, cell{Text: d.Values[i], Numeric: t.Head[j+1].Numeric})
 			}
-			t.Rows = append(t.Rows, append(row, methodCell(r.Method, styles), statCell(r.Base), statCell(r.Novel), statCell(r.HM), diffCell(r.Diff)))
+			row = append(append(row, rowCell(r, styles)), measureCells(r, table.Protocol, names)...)
+			t.Rows = append(t.Rows, append(row, diffCell(r.Diff)))
 		}
 	}
 	full := t.withoutEmpty()
@@ -171,7 +188,9 @@ func diffsTable(groups []Group, diffs []Difference) *sheetTable {
 }
 
 func runsTable(folders []Folder, groups []Group, styles []string) sheetTable {
-	t := sheetTable{ID: "runs", Caption: "Run folders", Head: append(heads("run", "state", "group", "dataset", "method"), numeric("seed", "base", "novel", "HM", "epochs", "loss", "train, s", "evaluate, s")...)}
+	t := sheetTable{ID: "runs", Caption: "Run folders", Head: append(heads("run", "state", "group", "dataset", "method"), numeric("seed")...)}
+	names := measureNames(protocolsOf(folders))
+	t.Head = append(t.Head, numeric(append(slices.Clone(names), "epochs", "loss", "train, s", "evaluate, s")...)...)
 	t.Head = append(t.Head, heads("program", "processor", "host")...)
 	of := map[string]string{}
 	for _, g := range groups {
@@ -182,7 +201,7 @@ func runsTable(folders []Folder, groups []Group, styles []string) sheetTable {
 	for _, f := range folders {
 		row := []cell{words(filepath.Base(f.Dir)), {Text: string(f.State), State: f.State}, words(of[f.Dir]), words(f.Dataset), methodCell(f.Method, styles), number(float64(f.Seed), "%.0f")}
 		if r := f.Result; r != nil {
-			row = append(row, number(r.Base, "%.1f"), number(r.Novel, "%.1f"), number(r.HM, "%.1f"), number(float64(r.Epochs), "%.0f"))
+			row = append(append(row, resultCells(r, names)...), number(float64(r.Epochs), "%.0f"))
 			loss := cell{Numeric: true}
 			if r.Epochs > 0 {
 				loss = number(r.FinalLoss, "%.3f")
@@ -197,7 +216,7 @@ func runsTable(folders []Folder, groups []Group, styles []string) sheetTable {
 					loss = number(v, "%.3f")
 				}
 			}
-			row = append(row, blank, blank, blank, epochs, loss, blank, blank)
+			row = append(append(row, slices.Repeat([]cell{blank}, len(names))...), epochs, loss, blank, blank)
 		}
 		host := f.Origin.Host
 		if f.Result == nil && f.Holder != "" {

@@ -97,6 +97,14 @@ func New(list []runfmt.Result, baseline string) (Table, error) {
 	return t, nil
 }
 
+// marked is a method's name, with the mark of those that have seeds that collapsed.
+func (t Table) marked(method string) string {
+	if slices.ContainsFunc(t.Rows, func(r Row) bool { return r.Method == method && len(r.Collapsed) > 0 }) {
+		return method + " " + collapsedMark
+	}
+	return method
+}
+
 // pick is the results of a method on a data set ("": on all), by data set and seed.
 func (t Table) pick(cells map[key]runfmt.Result, method, dataset string) []runfmt.Result {
 	var of []runfmt.Result

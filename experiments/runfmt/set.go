@@ -25,6 +25,8 @@ type Set struct {
 	ZeroShot float64 `json:"zero_shot"`
 	// NaN is how many images have a logit that is not a number.
 	NaN int `json:"nan,omitempty"`
+	// Names are the classes of a target, whose data set is not the run's own.
+	Names []string `json:"names,omitempty"`
 	// Confusion has a row for each true class.
 	Confusion []Confusion `json:"confusion"`
 }
@@ -70,6 +72,9 @@ func (s Set) check() error {
 	if s.Images < 0 || len(s.Confusion) != s.Classes {
 		return fmt.Errorf("set %s: %d images, %d rows of confusion for %d classes", s.Name, s.Images, len(s.Confusion), s.Classes)
 	}
+	if len(s.Names) > 0 && len(s.Names) != s.Classes {
+		return fmt.Errorf("set %s: %d names for %d classes", s.Name, len(s.Names), s.Classes)
+	}
 	n := 0
 	for i, row := range s.Confusion {
 		for class, count := range row {
@@ -97,6 +102,27 @@ func (r Result) Set(name string) (Set, bool) {
 		return Set{}, false
 	}
 	return r.Sets[i], true
+}
+
+// ClassNames are the names of a set's classes, nil where the result does not tell.
+func (r Result) ClassNames(s Set) []string {
+	classes := r.Classes
+	switch {
+	case s.Names != nil:
+		return s.Names
+	case s.Name == "base":
+		classes = classes[:min(r.BaseClasses, len(classes))]
+	case s.Name == "novel":
+		classes = classes[min(r.BaseClasses, len(classes)):]
+	}
+	if len(classes) != s.Classes {
+		return nil
+	}
+	names := make([]string, len(classes))
+	for i, c := range classes {
+		names[i] = c.Name
+	}
+	return names
 }
 
 // CollapsePoints is how far below zero-shot a run is that has collapsed.
