@@ -212,23 +212,24 @@ func (t *trainer) step(ctx context.Context, f, lesson *features, idx, labels []i
 	return loss, nil
 }
 
-// Trainables lists what a cell's method trains.
-func (l *Lab) Trainables(ctx context.Context, c Config) ([]*graph.Variable, error) {
+// Trainables lists what a cell's method trains, and the program of one step of its
+// training: nil where the method learns nothing, or is fitted without steps.
+func (l *Lab) Trainables(ctx context.Context, c Config) ([]*graph.Variable, *graph.Program, error) {
 	if !methods.Learns(c.Method[0]) {
-		return nil, nil
+		return nil, nil, nil
 	}
 	l.use(c)
 	m, err := methods.New(c.Method[0], options(c))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	b, err := OpenBenchmark(c)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	cl, err := l.classes(ctx, c, c.learned(b.Classes, b.Base))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if methods.ReadsSupport(c.Method[0]) {
 		cl.Support = l.blank(c, len(cl.Names))
@@ -236,16 +237,17 @@ func (l *Lab) Trainables(ctx context.Context, c Config) ([]*graph.Variable, erro
 	if f, ok := m.(methods.Fitter); ok {
 		_, mc, err := l.scope(nil)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		return f.Fit(ctx, l.pool, mc, cl)
+		vars, err := f.Fit(ctx, l.pool, mc, cl)
+		return vars, nil, err
 	}
 	if err := l.stand(c, &cl); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	t, err := l.newTrainer(c, m, l.unread(cl), c.Train.Batch)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return t.vars, nil
+	return t.vars, t.program, nil
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -103,6 +104,49 @@ func TestParams(t *testing.T) {
 		if len(totals) != 2 || totals[0] != 4*128 || totals[1]-totals[0] != test.want {
 			t.Errorf("keep %d, heads %d: totals %v, want 512 and %d more:\n%s", test.keep, test.heads, totals, test.want, o.out)
 		}
+	}
+}
+
+// The summary has each layer of the step, with the trainable scalars that the list
+// has, and arithmetic that grows with the batch.
+func TestParamsSummary(t *testing.T) {
+	flops := func(batch int) (total float64) {
+		o := mustRun(t, "params", config, "--summary", "method=[clip,coop+spotlighter]", fmt.Sprintf("train.batch=%d", batch))
+		if strings.Count(o.out, "no training step") != 1 {
+			t.Errorf("clip has a step:\n%s", o.out)
+		}
+		_, table, ok := strings.Cut(o.out, "layer ")
+		if !ok || !strings.HasPrefix(strings.Join(strings.Fields(table), " "), "shape ops trainable frozen state MFLOP ") {
+			t.Fatalf("no summary:\n%s", o.out)
+		}
+		listed, trainable, sum := 0, 0, 0.
+		for line := range strings.Lines(o.out) { // the last total is the step's method's
+			_, _ = fmt.Sscanf(line, " total %d tensors %d", new(int), &listed)
+		}
+		for line := range strings.Lines(table) {
+			f := strings.Fields(line)
+			switch {
+			case len(f) < 3 || f[0] == "shape":
+			case f[0] == "total":
+				if _, err := fmt.Sscan(f[len(f)-1], &total); err != nil {
+					t.Fatal(err)
+				}
+			default:
+				var n int
+				var m float64
+				if _, err := fmt.Sscan(f[len(f)-4]+" "+f[len(f)-1], &n, &m); err != nil {
+					t.Fatalf("%q: %v", line, err)
+				}
+				trainable, sum = trainable+n, sum+m
+			}
+		}
+		if trainable != listed || listed == 0 || math.Abs(sum-total) > .05*float64(strings.Count(table, "\n")) {
+			t.Errorf("batch %d: %d trainable scalars of %d; layers of %.1f MFLOP, total %.1f:\n%s", batch, trainable, listed, sum, total, o.out)
+		}
+		return total
+	}
+	if few, many := flops(2), flops(4); few <= 0 || many <= few {
+		t.Errorf("%.1f MFLOP for 2 images, %.1f for 4", few, many)
 	}
 }
 

@@ -2,19 +2,30 @@ package cli
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"spotlighter/experiments"
+	"spotlighter/graph"
 )
 
 func paramsCommand() *cobra.Command {
-	return &cobra.Command{
+	var summary bool
+	c := &cobra.Command{
 		Use:   "params CONFIG.yaml [key=value...]",
 		Short: "List what a configuration's methods train: tensors and scalars, by name",
-		Args:  cobra.MinimumNArgs(1),
+		Long: `List what a configuration's methods train: tensors and scalars, by name.
+
+--summary adds one training step layer by layer, as it runs, forward and backward:
+each layer's last shape, its ops, its scalars by kind, and the arithmetic of the
+whole batch. What the frozen image encoder makes of an image once, before training,
+is part of no step.
+
+  spotlighter params experiments/quickstart.yaml method=coop+spotlighter --summary`,
+		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, err := experiments.Load(args[0], args[1:])
 			if err != nil {
@@ -24,23 +35,53 @@ func paramsCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 			cfg.Dataset, cfg.Seed = cfg.Dataset[:1], cfg.Seed[:1]
 			for _, c := range cfg.Cells() {
-				vars, err := lab.Trainables(cmd.Context(), c)
+				vars, step, err := lab.Trainables(cmd.Context(), c)
 				if err != nil {
 					return err
 				}
-				fmt.Fprintf(w, "%s\t\t scalars\n", c.Method[0])
-				total := 0
-				for _, v := range vars {
-					n := v.Value.Len()
-					total += n
-					fmt.Fprintf(w, "  %s\t%v\t%8d\n", v.Name, []int(v.Type.Shape), n)
+				if err := writeParams(os.Stdout, c.Method[0], vars); err != nil {
+					return err
 				}
-				fmt.Fprintf(w, "  total\t%d tensors\t%8d\n\n", len(vars), total)
+				if summary {
+					if err := writeStep(os.Stdout, step, c.Train.Batch); err != nil {
+						return err
+					}
+				}
 			}
-			return w.Flush()
+			return nil
 		},
 	}
+	c.Flags().BoolVar(&summary, "summary", false, "each layer of a training step: shape, ops, scalars, MFLOP")
+	return c
+}
+
+func writeParams(to io.Writer, method string, vars []*graph.Variable) error {
+	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "%s\t\t scalars\n", method)
+	total := 0
+	for _, v := range vars {
+		n := v.Value.Len()
+		total += n
+		fmt.Fprintf(w, "  %s\t%v\t%8d\n", v.Name, []int(v.Type.Shape), n)
+	}
+	fmt.Fprintf(w, "  total\t%d tensors\t%8d\n\n", len(vars), total)
+	return w.Flush()
+}
+
+// writeStep writes a training step layer by layer.
+func writeStep(to io.Writer, step *graph.Program, batch int) error {
+	if step == nil {
+		_, err := fmt.Fprint(to, "no training step: nothing is learned, or it is fitted at once\n\n")
+		return err
+	}
+	if _, err := fmt.Fprintf(to, "a training step of at most %d images\n", batch); err != nil {
+		return err
+	}
+	if err := step.WriteSummary(to); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(to)
+	return err
 }
