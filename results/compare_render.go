@@ -210,7 +210,8 @@ func (c Comparison) CSV() ([]byte, error) {
 func (c Comparison) LaTeX() string {
 	head, rows := c.grid()
 	var b strings.Builder
-	fmt.Fprintf(&b, "%% %s\n%% Needs \\usepackage{booktabs}.\n\\begin{table}\n\\centering\n\\begin{tabular}{ll%s}\n\\toprule\n", c.Command, strings.Repeat("r", len(head)-2))
+	fmt.Fprintf(&b, "%% %s\n%% Needs \\usepackage{booktabs}.\n\\begin{table}\n\\centering\n\\begin{tabular}{ll%s}\n\\toprule\n",
+		strings.Join(strings.Fields(c.Command), " "), strings.Repeat("r", len(head)-2))
 	line := func(words []string) {
 		cells := make([]string, len(words))
 		for i, w := range words {
