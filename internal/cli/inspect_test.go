@@ -45,7 +45,7 @@ func TestRunInspectedIsTheSame(t *testing.T) {
 // A learning rate that breaks the model is found at the first op that breaks.
 func TestRunCheckNumerics(t *testing.T) {
 	out := t.TempDir()
-	o := run(t, small(out, "method=coop+spotlighter", "train.lr=1e30", "--quiet", "--check-numerics")...)
+	o := run(t, small(out, "method=coop+spotlighter", "train.lr=1e38", "--quiet", "--check-numerics")...)
 	line := lastLine(o)
 	if o.code != 1 || o.out != "" || !strings.Contains(line, ", node ") || !strings.Contains(line, "Inf") && !strings.Contains(line, "NaN") || !strings.Contains(line, "operands: ") {
 		t.Errorf("%+v", o)
