@@ -153,6 +153,7 @@ func TestSameClassesKeepTheirState(t *testing.T) {
 	}
 	source, target := res.Sets[0], res.Sets[1]
 	source.Name = "twin"
+	source.Names = res.ClassNames(res.Sets[0]) // a target's classes are named beside it
 	if !reflect.DeepEqual(source, target) {
 		t.Errorf("source %+v\ntwin   %+v", source, target)
 	}

@@ -225,7 +225,7 @@ func newSection(g Group, groups []Group, baseline string, styles []string) (sect
 	s.Tables = resultTables(g.Name, t, styles)
 	var bars []Chart
 	for _, metric := range Metrics {
-		if !slices.ContainsFunc(measures(t.Protocol), func(m measure) bool { return m.Metric == metric }) {
+		if !slices.ContainsFunc(runfmt.Measures(t.Protocol), func(m runfmt.Measure) bool { return m.Metric == metric }) {
 			continue
 		}
 		c := Bars(t, metric, styles)

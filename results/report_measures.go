@@ -6,31 +6,15 @@ import (
 	"spotlighter/experiments/runfmt"
 )
 
-// measure is a number that a protocol has, by the metric that holds it in a Row
-// and by the name that a reader knows it under.
-type measure struct{ Metric, Name string }
-
-// measures are the numbers of a protocol; the last ranks methods. Protocols
-// without halves keep theirs in the same fields (see runfmt.Result).
-func measures(protocol string) []measure {
-	switch protocol {
-	case "few-shot", "zero-shot":
-		return []measure{{"base", "accuracy"}}
-	case "cross-dataset", "domain-generalization":
-		return []measure{{"base", "source"}, {"novel", "targets"}, {"hm", "HM"}}
-	}
-	return []measure{{"base", "base"}, {"novel", "novel"}, {"hm", "HM"}}
-}
-
 // rankName is the name of the number that ranks a protocol's methods.
 func rankName(protocol string) string {
-	m := measures(protocol)
+	m := runfmt.Measures(protocol)
 	return m[len(m)-1].Name
 }
 
 // measureLabel is what an axis of a metric says.
 func measureLabel(protocol, metric string) string {
-	for _, m := range measures(protocol) {
+	for _, m := range runfmt.Measures(protocol) {
 		switch {
 		case m.Metric != metric:
 		case m.Name == "base" || m.Name == "novel" || m.Name == "source":
@@ -48,7 +32,7 @@ func measureLabel(protocol, metric string) string {
 func measureNames(protocols []string) []string {
 	var names []string
 	for _, p := range protocols {
-		for _, m := range measures(p) {
+		for _, m := range runfmt.Measures(p) {
 			names = appendNew(names, m.Name)
 		}
 	}
@@ -69,7 +53,7 @@ func measureCells(r Row, protocol string, names []string) []cell {
 	for i := range cells {
 		cells[i].Numeric = true
 	}
-	for _, m := range measures(protocol) {
+	for _, m := range runfmt.Measures(protocol) {
 		if i := slices.Index(names, m.Name); i >= 0 {
 			cells[i] = statCell(pickStat(r, m.Metric))
 		}

@@ -14,6 +14,7 @@ const BoardSchema = 1
 // each key does. Percentages throughout.
 type Board struct {
 	Schema     int      `json:"schema"`
+	Protocol   string   `json:"protocol,omitempty"` // of the finished runs
 	Metric     string   `json:"metric"`
 	Keys       []string `json:"keys"`
 	Seeds      []int    `json:"seeds"`
@@ -78,7 +79,8 @@ func (p *Plan) Board(look Looker) *Board {
 	b := &Board{Schema: BoardSchema, Metric: p.Metric, Keys: p.Keys, Seeds: p.Seeds, Rungs: p.Rungs,
 		Rows: []Row{}, Effects: []Effect{}, Duplicates: p.Duplicates, Impossible: p.Impossible}
 	for _, t := range p.Trials {
-		b.Rows = append(b.Rows, p.row(t, look))
+		r, protocol := p.row(t, look)
+		b.Rows, b.Protocol = append(b.Rows, r), cmp.Or(b.Protocol, protocol)
 	}
 	slices.SortStableFunc(b.Rows, func(a, c Row) int {
 		switch {
@@ -104,7 +106,8 @@ func (p *Plan) Board(look Looker) *Board {
 	return b
 }
 
-func (p *Plan) row(t *Trial, look Looker) Row {
+// row is a trial's, and the protocol of its runs.
+func (p *Plan) row(t *Trial, look Looker) (Row, string) {
 	r := Row{Values: t.Values, trial: t}
 	var s score
 	for rung := range t.Rungs {
@@ -119,7 +122,32 @@ func (p *Plan) row(t *Trial, look Looker) Row {
 	r.Base, r.Novel, r.HM = s.of(metrics["base"]), s.of(metrics["novel"]), s.of(metrics["hm"])
 	r.Seconds = s.of(Seconds).Mean
 	r.Collapsed = s.collapsed()
-	return r
+	if len(s.results) == 0 {
+		return r, ""
+	}
+	return r, s.results[0].Protocol
+}
+
+// title is the metric as readers of the protocol know it.
+func (b *Board) title() string {
+	m := runfmt.Measures(b.Protocol)
+	for _, of := range m {
+		if of.Metric == b.Metric {
+			return of.Name
+		}
+	}
+	return m[len(m)-1].Name // a protocol of one number has it under each metric
+}
+
+// stat is a row's value of a metric.
+func (r Row) stat(metric string) Stat {
+	switch metric {
+	case "base":
+		return r.Base
+	case "novel":
+		return r.Novel
+	}
+	return r.HM
 }
 
 // Seconds are what a run took: all of it, where the result knows that.

@@ -97,6 +97,24 @@ func TestBoard(t *testing.T) {
 	}
 }
 
+// A protocol without halves has its one number, under its name.
+func TestBoardOfOneNumber(t *testing.T) {
+	p := plan(t, Options{Seeds: []int{1}}, "method=coop", "protocol=few-shot", "train.lr=.1,.2")
+	finish(t, p.Trials[0].Rungs[0][0], 50)
+	finish(t, p.Trials[1].Rungs[0][0], 60)
+	b := p.Board(p.Look)
+	for _, text := range []string{b.Terminal(), b.Markdown("x", nil)} {
+		if !strings.Contains(text, "accuracy") || !strings.Contains(text, "Ranked by accuracy;") {
+			t.Errorf("no accuracy in\n%s", text)
+		}
+		for _, absent := range []string{"base", "novel", "HM"} {
+			if strings.Contains(text, absent) {
+				t.Errorf("few-shot has %s in\n%s", absent, text)
+			}
+		}
+	}
+}
+
 // A trial that misses a seed is told, but not ranked, nor part of an effect.
 func TestIncompleteTrials(t *testing.T) {
 	p := plan(t, Options{Seeds: []int{1, 2}}, "method=coop", "train.lr=.1,.2,.3")

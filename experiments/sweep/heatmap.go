@@ -78,7 +78,7 @@ func (b *Board) heatMap(x, y int) (*plot.Plot, error) {
 		}
 	}
 	p := plot.New()
-	p.Title.Text = titles[b.Metric] + " (%)"
+	p.Title.Text = b.title() + " (%)"
 	p.X.Label.Text, p.Y.Label.Text = b.Keys[x], b.Keys[y]
 	p.Add(m, texts)
 	p.NominalX(g.xs...)

@@ -7,6 +7,8 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
+
+	"spotlighter/experiments/runfmt"
 )
 
 // String is the mean and, of several values, the deviation.
@@ -23,9 +25,6 @@ func (s Stat) String() string {
 // collapsedMark stands beside numbers that a collapsed run is part of.
 const collapsedMark = "‡"
 
-// titles are the metrics as a table names them.
-var titles = map[string]string{"hm": "HM", "base": "base", "novel": "novel"}
-
 // rows is the leaderboard as a table.
 func (b *Board) rows() table.Writer {
 	w := table.NewWriter()
@@ -36,7 +35,10 @@ func (b *Board) rows() table.Writer {
 	if b.Rungs != nil {
 		head = append(head, "epochs")
 	}
-	w.AppendHeader(append(head, "base", "novel", "HM", "runs", "s a run"))
+	for _, m := range runfmt.Measures(b.Protocol) {
+		head = append(head, m.Name)
+	}
+	w.AppendHeader(append(head, "runs", "s a run"))
 	for _, r := range b.Rows {
 		row := table.Row{"-"}
 		if r.Rank > 0 {
@@ -59,14 +61,17 @@ func (b *Board) rows() table.Writer {
 		if n := len(r.Collapsed); n > 0 {
 			runs += fmt.Sprintf(", %d collapsed %s", n, collapsedMark)
 		}
-		w.AppendRow(append(row, r.Base, r.Novel, r.HM, runs, seconds))
+		for _, m := range runfmt.Measures(b.Protocol) {
+			row = append(row, r.stat(m.Metric))
+		}
+		w.AppendRow(append(row, runs, seconds))
 	}
 	return w
 }
 
 func (b *Board) effect(e Effect) table.Writer {
 	w := table.NewWriter()
-	w.AppendHeader(table.Row{e.Key, titles[b.Metric], "trials"})
+	w.AppendHeader(table.Row{e.Key, b.title(), "trials"})
 	for _, l := range e.Levels {
 		score := l.Score.String()
 		if l.Collapsed > 0 {
@@ -79,8 +84,11 @@ func (b *Board) effect(e Effect) table.Writer {
 
 // notes say how to read the numbers, a sentence each.
 func (b *Board) notes() []string {
-	notes := []string{fmt.Sprintf("Ranked by %s; mean ± standard deviation over %s, in percent; HM: harmonic mean of base and novel.",
-		titles[b.Metric], plural(len(b.Seeds), "seed"))}
+	note := fmt.Sprintf("Ranked by %s; mean ± standard deviation over %s, in percent", b.title(), plural(len(b.Seeds), "seed"))
+	if m := runfmt.Measures(b.Protocol); len(m) == 3 {
+		note += fmt.Sprintf("; HM: harmonic mean of %s and %s", m[0].Name, m[1].Name)
+	}
+	notes := []string{note + "."}
 	if b.Rungs != nil {
 		notes = append(notes, fmt.Sprintf("Successive halving over %v epochs; each trial at the last rung that it ran.", b.Rungs))
 	}

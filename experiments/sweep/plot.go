@@ -94,7 +94,7 @@ func fileName(key string) string { return strings.ReplaceAll(key, ".", "_") }
 
 func (b *Board) newPlot(x string) *plot.Plot {
 	p := plot.New()
-	p.X.Label.Text, p.Y.Label.Text = x, titles[b.Metric]+" (%)"
+	p.X.Label.Text, p.Y.Label.Text = x, b.title()+" (%)"
 	p.Add(plotter.NewGrid())
 	return p
 }
