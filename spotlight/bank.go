@@ -81,21 +81,25 @@ type bankWrite struct {
 }
 
 func (bankWrite) Name() string                              { return "bank write" }
+func (bankWrite) Loops()                                    {}
 func (bankWrite) Infer(in []graph.Type) (graph.Type, error) { return in[0], nil }
-func (o bankWrite) Run(_ *graph.Ctx, out graph.Tensor, in []graph.Tensor) error {
+func (o bankWrite) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) error {
 	labels := in[3].Int
 	if o.Global {
 		labels = make([]int, len(labels))
 	}
-	if err := checkLabels(labels, out.Shape[0]); err != nil {
-		return err
-	}
-	if out.Dtype == graph.Float64 {
-		bankWriteKernel(o.Momentum, out.Shape, out.F64, in[0].F64, in[1].F64, in[2].F64, labels)
-	} else {
-		bankWriteKernel(o.Momentum, out.Shape, out.F32, in[0].F32, in[1].F32, in[2].F32, labels)
-	}
-	return nil
+	cell := make([]int, in[2].Len()) // class*P + prototype of each token
+	return c.Do(func() error {
+		if err := checkLabels(labels, out.Shape[0]); err != nil {
+			return err
+		}
+		if out.Dtype == graph.Float64 {
+			bankWriteKernel(o.Momentum, out.Shape, out.F64, in[0].F64, in[1].F64, in[2].F64, labels, cell)
+		} else {
+			bankWriteKernel(o.Momentum, out.Shape, out.F32, in[0].F32, in[1].F32, in[2].F32, labels, cell)
+		}
+		return nil
+	})
 }
 
 func checkLabels(labels []int, classes int) error {
@@ -107,12 +111,11 @@ func checkLabels(labels []int, classes int) error {
 	return nil
 }
 
-func bankWriteKernel[T cpu.Float](mu float64, s graph.Shape, out, bank, z, score []T, labels []int) {
+func bankWriteKernel[T cpu.Float](mu float64, s graph.Shape, out, bank, z, score []T, labels, cell []int) {
 	p, d := s[1], s[2]
 	copy(out, bank)
 	k := len(score) / len(labels)
-	cell := make([]int, len(score)) // class*P + prototype of each token
-	greatest := map[int]T{}         // score by cell
+	greatest := map[int]T{} // score by cell
 	for t := range score {
 		y, best := labels[t/k], T(math.Inf(-1))
 		for j := range p {

@@ -3,6 +3,9 @@ package spotlight
 import (
 	"context"
 	"fmt"
+	"math"
+	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -187,6 +190,31 @@ func TestSizesRefused(t *testing.T) {
 
 // Each row of the class-wise mode is the default's activation under the belief
 // in that one class.
+// A step of the method allocates nothing once it has its memory.
+func TestStepsAllocateNothing(t *testing.T) {
+	if name, _ := cpu.Path(); name == "go" {
+		t.Skip("products without SIMD kernels allocate a closure each")
+	}
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // collections allocate, too
+	for name, c := range map[string]Config{"one reading": oneReading(), "default": Default()} {
+		x := newToy(t, c, graph.Float32)
+		least := uint64(math.MaxUint64)
+		for range 30 {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			err := x.step.Run(t.Context(), x.feeds)
+			runtime.ReadMemStats(&after)
+			if err != nil {
+				t.Fatal(err)
+			}
+			least = min(least, after.Mallocs-before.Mallocs)
+		}
+		if least != 0 {
+			t.Errorf("%s: a step makes %d allocations", name, least)
+		}
+	}
+}
+
 func TestCandidates(t *testing.T) {
 	c := oneReading()
 	c.Candidates = 3

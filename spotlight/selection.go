@@ -36,6 +36,7 @@ type keep struct {
 }
 
 func (keep) Name() string { return "keep" }
+func (keep) Loops()       {}
 func (o keep) Infer(in []graph.Type) (graph.Type, error) {
 	s := in[0].Shape
 	if len(s) != 2 || s[1] != o.Grid*o.Grid {
@@ -63,13 +64,20 @@ func keepKernel[T cpu.Float](c *graph.Ctx, o keep, idx []int, in []graph.Tensor)
 		share = in[0].Shape[0] / in[1].Shape[0]
 	}
 	n := o.Grid * o.Grid
-	for i, v := range score {
-		if v != v {
-			return fmt.Errorf("score of token %d of image %d is not a number", i%n, i/n)
+	err := c.Do(func() error {
+		for i, v := range score {
+			if v != v {
+				return fmt.Errorf("score of token %d of image %d is not a number", i%n, i/n)
+			}
 		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
-	c.For(len(score)/n, 16, func(lo, hi int) {
-		all := make([]int, 0, n)
+	lists := make([]int, n*c.Threads()) // a worker's each
+	c.ForWorker(len(score)/n, 16, func(worker, lo, hi int) {
+		all := lists[worker*n:][:0:n]
 		for b := lo; b < hi; b++ {
 			var may []T
 			if remain != nil {

@@ -37,22 +37,23 @@ type classReading struct{ graph.NoGrad }
 
 func (classReading) Name() string                              { return "class reading" }
 func (classReading) Infer(in []graph.Type) (graph.Type, error) { return in[0], nil }
-func (classReading) Run(_ *graph.Ctx, out graph.Tensor, in []graph.Tensor) error {
+func (classReading) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) error {
 	if out.Dtype == graph.Float64 {
-		classReadingKernel(out.Shape[1], out.F64, in[0].F64, in[1].F64)
+		classReadingKernel(graph.Scratch[float64](c, out.Shape[1]), out.F64, in[0].F64, in[1].F64)
 	} else {
-		classReadingKernel(out.Shape[1], out.F32, in[0].F32, in[1].F32)
+		classReadingKernel(graph.Scratch[float32](c, out.Shape[1]), out.F32, in[0].F32, in[1].F32)
 	}
 	return nil
 }
 
-func classReadingKernel[T cpu.Float](d int, out, h, seen []T) {
+func classReadingKernel[T cpu.Float](mean, out, h, seen []T) {
+	d := len(mean)
 	clear(out)
 	n := cpu.Sum(seen)
 	if n < 2 {
 		return
 	}
-	mean := make([]T, d)
+	clear(mean)
 	for c, s := range seen {
 		cpu.AddScaled(mean, s/n, h[c*d:c*d+d])
 	}
