@@ -20,14 +20,18 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 	"text/template"
 	"unicode"
 
+	"spotlighter/experiments"
+	"spotlighter/experiments/methods"
 	"spotlighter/internal/api"
 	"spotlighter/internal/atomicfile"
+	"spotlighter/internal/datasets"
 )
 
 //go:embed templates
@@ -36,12 +40,13 @@ var templateFiles embed.FS
 var templates = template.Must(template.ParseFS(templateFiles, "templates/*.tmpl"))
 
 // Kinds are what can be written.
-var Kinds = []string{"op", "layer", "dataset"}
+var Kinds = []string{"op", "layer", "method", "dataset"}
 
 // folders are where the Go files of a kind belong; experiments have their own.
-var folders = map[string]string{"op": "layers", "layer": "layers", "dataset": "internal/datasets"}
+var folders = map[string]string{"op": "layers", "layer": "layers", "method": "experiments/methods", "dataset": "internal/datasets"}
 
-const experiments = "experiments"
+// experimentsFolder is where the configurations lie.
+const experimentsFolder = "experiments"
 
 // name is what a template can call the new thing.
 type name struct {
@@ -125,12 +130,15 @@ func New(root, kind, called string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := isNew(kind, n); err != nil {
+		return nil, err
+	}
 	files := map[string]string{ // template to path
 		kind + ".go.tmpl":      path.Join(folder, n.File+".go"),
 		kind + "_test.go.tmpl": path.Join(folder, n.File+"_test.go"),
 	}
 	if templates.Lookup(kind+".yaml.tmpl") != nil {
-		files[kind+".yaml.tmpl"] = path.Join(experiments, n.File+".yaml")
+		files[kind+".yaml.tmpl"] = path.Join(experimentsFolder, n.File+".yaml")
 	}
 	texts := map[string][]byte{} // by path
 	for _, from := range slices.Sorted(maps.Keys(files)) {
@@ -156,6 +164,30 @@ func New(root, kind, called string) ([]string, error) {
 	written = append(written, listed...)
 	slices.Sort(written)
 	return written, err
+}
+
+// isNew refuses what would be registered by a name that is taken: the program would
+// not start, or a configuration would have a key twice.
+func isNew(kind string, n name) error {
+	switch kind {
+	case "dataset":
+		if datasets.Known(n.Name) {
+			return fmt.Errorf("name %q: there is a data set of that name", n.Name)
+		}
+	case "method":
+		if slices.Contains(methods.Names(), n.Name) {
+			return fmt.Errorf("name %q: there is a method of that name", n.Name)
+		}
+		keys := methods.Sections()
+		for _, f := range reflect.VisibleFields(reflect.TypeFor[experiments.Config]()) {
+			key, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+			keys = append(keys, key)
+		}
+		if slices.Contains(keys, n.File) {
+			return fmt.Errorf("name %q: configurations have a key %s already", n.Name, n.File)
+		}
+	}
+	return nil
 }
 
 func render(from string, n name) ([]byte, error) {

@@ -48,6 +48,7 @@ func TestNew(t *testing.T) {
 	for kind, want := range map[string][]string{
 		"op":      {"layers/api.txt", "layers/try_op.go", "layers/try_op_test.go"},
 		"layer":   {"layers/api.txt", "layers/try_layer.go", "layers/try_layer_test.go"},
+		"method":  {"experiments/methods/api.txt", "experiments/methods/try_method.go", "experiments/methods/try_method_test.go", "experiments/try_method.yaml"},
 		"dataset": {"experiments/try_dataset.yaml", "internal/datasets/try_dataset.go", "internal/datasets/try_dataset_test.go"},
 	} {
 		called := "try-" + kind
@@ -82,7 +83,7 @@ func TestNew(t *testing.T) {
 func TestRefused(t *testing.T) {
 	root := source(t)
 	for _, c := range []struct{ kind, name, want string }{
-		{"ops", "x", `kind "ops": want one of op, layer, dataset`},
+		{"ops", "x", `kind "ops": want one of op, layer, method, dataset`},
 		{"op", "", "want lower-case letters"},
 		{"op", "SoftStep", "want lower-case letters"},
 		{"op", "soft__step", "want lower-case letters"},
@@ -94,6 +95,11 @@ func TestRefused(t *testing.T) {
 		{"op", "x-windows", "as a test or on some machines alone"},
 		{"op", "softmax", "layers/softmax.go is there already"},
 		{"op", "exp", "layers/exp.go would declare Exp, which layers/unary.go has"},
+		{"method", "tip-adapter", "there is a method of that name"},
+		{"method", "train", "configurations have a key train already"},
+		{"method", "probe", "configurations have a key probe already"},
+		{"method", "tip", "configurations have a key tip already"},
+		{"dataset", "dtd", "there is a data set of that name"},
 		{"layer", "block", "layers/block.go would declare"},
 	} {
 		_, err := New(root, c.kind, c.name)
