@@ -85,6 +85,11 @@ func (l *Lab) RunCell(ctx context.Context, c Config, say Progress) (res runfmt.R
 	l.log.WithFields(logrus.Fields{"state": run.State().String(), "session": run.session, "pid": os.Getpid()}).Info("begin")
 	res, err = l.work(ctx, c, run, say)
 	res.RunSeconds = time.Since(start).Seconds()
+	if l.profile != nil {
+		if perr := l.profile.Take().Write(filepath.Join(run.Dir, "profile")); err == nil {
+			err = perr
+		}
+	}
 	if err == nil {
 		err = run.Finish(res)
 	}

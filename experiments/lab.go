@@ -44,7 +44,8 @@ type Lab struct {
 	Note func(line string)
 	log  *logrus.Logger // of the run at work; its warnings are notes too
 
-	dump *inspect.Dump
+	dump    *inspect.Dump
+	profile *inspect.Profile // nil for none
 
 	// Force runs cells anew that are done or begun.
 	Force bool
@@ -169,8 +170,9 @@ func (l *Lab) know(c Config, texts []string) error {
 
 // Inspection is what is looked at inside the programs of runs.
 type Inspection struct {
-	Numerics bool          // stop at the first NaN or infinity
-	Dump     *inspect.Dump // write named values to the run's folder; nil for none
+	Numerics bool             // stop at the first NaN or infinity
+	Dump     *inspect.Dump    // write named values to the run's folder; nil for none
+	Profile  *inspect.Profile // of each run, written to its folder; nil for none
 }
 
 // Inspect makes the lab's programs tell what they do; call it before any run.
@@ -182,6 +184,9 @@ func (l *Lab) Inspect(i Inspection) {
 	}
 	if i.Numerics {
 		w = append(w, inspect.Numerics{})
+	}
+	if l.profile = i.Profile; i.Profile != nil {
+		w = append(w, i.Profile)
 	}
 	l.model = l.model.Watched(w...)
 }

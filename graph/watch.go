@@ -65,7 +65,13 @@ type Step struct {
 	Out     Type
 	FLOPs   int64
 	View    bool // the result is the operand's memory
+
+	picks bool
 }
+
+// Picker marks an Op that reads no more of its first operand than its result has:
+// rows of a table.
+type Picker interface{ Picks() }
 
 // Bytes is what the op has to read and write at least.
 func (s *Step) Bytes() int64 {
@@ -73,8 +79,12 @@ func (s *Step) Bytes() int64 {
 		return 0
 	}
 	n := s.Out.bytes()
-	for _, t := range s.In {
-		n += t.bytes()
+	for i, t := range s.In {
+		if i == 0 && s.picks {
+			n += min(t.bytes(), s.Out.bytes())
+		} else {
+			n += t.bytes()
+		}
 	}
 	return n
 }
@@ -145,6 +155,7 @@ func (p *Program) describe(s *Scope, outputs map[string]*Node) []Step {
 		for _, v := range st.in {
 			x.Inputs = append(x.Inputs, names[p.plan.values[v].node])
 		}
+		_, x.picks = st.op.(Picker)
 		if c, ok := st.op.(Counter); ok {
 			x.FLOPs = c.FLOPs(x.In, x.Out)
 		}

@@ -15,7 +15,11 @@ type embedding struct{}
 // the ids.
 func Embedding(table, ids *Node) *Node { return graph.Apply(embedding{}, table, ids) }
 
-func (embedding) Loops()       {}
+func (embedding) Loops() {}
+
+// Picks says that few rows are read.
+func (embedding) Picks() {}
+
 func (embedding) Name() string { return "embedding" }
 func (embedding) Infer(in []graph.Type) (graph.Type, error) {
 	if len(in[0].Shape) != 2 || in[1].Dtype != graph.Int {
@@ -82,7 +86,11 @@ type gather struct{}
 // idx [B, K] (Int, in [0, N)) give [B, K, ...]. Its gradient is Scatter.
 func Gather(x, idx *Node) *Node { return graph.Apply(gather{}, x, idx) }
 
-func (gather) Loops()       {}
+func (gather) Loops() {}
+
+// Picks says that few rows are read.
+func (gather) Picks() {}
+
 func (gather) Name() string { return "gather" }
 func (gather) Infer(in []graph.Type) (graph.Type, error) {
 	x, idx := in[0].Shape, in[1]

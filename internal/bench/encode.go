@@ -59,10 +59,11 @@ func Image(ctx context.Context, on On, model string, batch int, e Effort) (Image
 	if err != nil {
 		return r, err
 	}
-	s, enc, err := m.On(on.Device).Scope()
+	s, enc, err := on.over(m).Scope()
 	if err != nil {
 		return r, err
 	}
+	s.Called("encode")
 	var out *graph.Node
 	side := m.Vision.ImageSize
 	if err := graph.Try(func() {

@@ -86,6 +86,10 @@ func Ops(ctx context.Context, on On, begin string, e Effort) ([]OpResult, error)
 		store := graph.NewStore(nil)
 		store.On(on.Device)
 		s := graph.New(store, graph.Float32)
+		s.Called(op.name)
+		for _, w := range on.Watch {
+			s.Watch(w)
+		}
 		var out *graph.Node
 		if err := graph.Try(func() { out = op.build(s) }); err != nil {
 			return nil, err

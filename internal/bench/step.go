@@ -70,7 +70,7 @@ func (t Task) build(ctx context.Context, on On, vision bool) (*built, error) {
 	if b.model, err = random("B/16", vision || methods.Plugged(t.Method), true); err != nil {
 		return nil, err
 	}
-	b.model = b.model.On(on.Device)
+	b.model = on.over(b.model)
 	cl := methods.Classes{Names: words.Classes[:t.Classes]}
 	if cl.Prompts, err = b.model.Prompts(c.Train.Context, cl.Names); err != nil {
 		return nil, err
@@ -96,6 +96,7 @@ func Step(ctx context.Context, on On, t Task, e Effort) (TaskResult, error) {
 	if err != nil {
 		return r, err
 	}
+	s.Called("step")
 	var out methods.Outputs
 	var updates []graph.Update
 	if terr := graph.Try(func() {
@@ -138,14 +139,14 @@ func Evaluate(ctx context.Context, on On, t Task, images int, e Effort) (TaskRes
 		return r, err
 	}
 	start := time.Now()
-	text, err := program(b, on, func(mc methods.CLIP) map[string]*graph.Node {
+	text, err := program(b, on, "text", func(mc methods.CLIP) map[string]*graph.Node {
 		return map[string]*graph.Node{"text": b.method.Text(mc, b.classes)}
 	})
 	if err != nil {
 		return r, err
 	}
 	side := b.model.Vision.ImageSize
-	encode, err := program(b, on, func(mc methods.CLIP) map[string]*graph.Node {
+	encode, err := program(b, on, "encode", func(mc methods.CLIP) map[string]*graph.Node {
 		pass := mc.Vision.Forward(mc.Scope.Input("pixels", graph.Float32, t.Batch, 3, side, side))
 		all := spotlight.Encode(b.options.Spotlight, mc.Vision, pass).Named()
 		if !methods.KeepsTokens(t.Method, b.options.Spotlight) {
@@ -156,7 +157,7 @@ func Evaluate(ctx context.Context, on On, t Task, images int, e Effort) (TaskRes
 	if err != nil {
 		return r, err
 	}
-	classify, err := program(b, on, func(mc methods.CLIP) map[string]*graph.Node {
+	classify, err := program(b, on, "classify", func(mc methods.CLIP) map[string]*graph.Node {
 		batch := methods.Batch{
 			Features: spotlight.Inputs(b.options.Spotlight, mc.Scope, b.model.Vision, t.Batch),
 			Text:     mc.Scope.Input("text", graph.Float32, t.Classes, b.model.Vision.Embed),
@@ -195,11 +196,12 @@ func Evaluate(ctx context.Context, on On, t Task, images int, e Effort) (TaskRes
 }
 
 // program compiles one part of an evaluation in a graph of its own.
-func program(b *built, on On, build func(methods.CLIP) map[string]*graph.Node) (*graph.Program, error) {
+func program(b *built, on On, title string, build func(methods.CLIP) map[string]*graph.Node) (*graph.Program, error) {
 	s, enc, err := b.model.Scope()
 	if err != nil {
 		return nil, err
 	}
+	s.Called(title)
 	var out map[string]*graph.Node
 	if err := graph.Try(func() { out = build(methods.CLIP{Model: b.model, Scope: s, Encoders: enc}) }); err != nil {
 		return nil, err
@@ -214,7 +216,7 @@ func Pretrain(ctx context.Context, on On, batch int, e Effort) (TaskResult, erro
 	cfg := tiny.Recipe()
 	cfg.Batch = batch
 	start := time.Now()
-	p, err := tiny.NewPretrainer(cfg, on.Pool, on.Device)
+	p, err := tiny.NewPretrainer(cfg, on.Pool, on.Device, on.Watch...)
 	if err != nil {
 		return r, err
 	}

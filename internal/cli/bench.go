@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"spotlighter/graph/cpu"
+	"spotlighter/graph/inspect"
 	"spotlighter/internal/bench"
 	"spotlighter/textenc"
 )
@@ -26,6 +28,7 @@ type benchFlags struct {
 	candidates             int
 	trim, shared           bool
 	device, math           string
+	profile                string // a folder
 }
 
 func (f *benchFlags) effort() bench.Effort {
@@ -72,12 +75,24 @@ Each measurement has a process of its own, which is a command below.`,
 			if err != nil {
 				return err
 			}
-			r, err := run(cmd.Context(), bench.On{Pool: cpu.NewPool(f.threads), Device: d})
+			on := bench.On{Pool: cpu.NewPool(f.threads), Device: d}
+			var p *inspect.Profile
+			if f.profile != "" {
+				p = newProfile(on.Pool)
+				on.Watch = append(on.Watch, p)
+			}
+			r, err := run(cmd.Context(), on)
+			if err == nil && p != nil {
+				err = p.Take().Write(f.profile)
+			}
 			if err != nil {
 				return err
 			}
-			return printBench(r, f.json)
+			return cmp.Or(printProfile(p), printBench(r, f.json))
 		}}
+		if use != "machine" {
+			l.Flags().StringVar(&f.profile, "profile", "", "print where time and memory go, the first run counted too, and write it to a `FOLDER`, with a trace for ui.perfetto.dev")
+		}
 		c.AddCommand(l)
 		return l
 	}

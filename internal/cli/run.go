@@ -34,6 +34,7 @@ type runFlags struct {
 
 	numerics bool     // stop at the first NaN or infinity
 	dump     []string // nodes to write
+	profile  bool
 }
 
 func (f *runFlags) add(c *cobra.Command) {
@@ -44,6 +45,7 @@ func (f *runFlags) add(c *cobra.Command) {
 	c.Flags().IntVar(&f.threads, "threads", 0, "threads; 0: all cores")
 	deviceFlag(c.Flags(), &f.device)
 	c.Flags().BoolVar(&f.numerics, "check-numerics", false, "stop at the first NaN or infinity, and say in which op it arose (slower)")
+	c.Flags().BoolVar(&f.profile, "profile", false, "print where time and memory go, and write it to the run's folder, with a trace for ui.perfetto.dev, as profile/")
 	c.Flags().StringArrayVar(&f.dump, "dump", nil, "write a `NODE` of the graphs to the run's folder, as dump/PROGRAM/NODE.npy: a name or a pattern with *; repeatable (slower)")
 }
 
@@ -104,7 +106,7 @@ func runAll(ctx context.Context, cfg experiments.Config, f runFlags, name string
 	if err != nil {
 		return err
 	}
-	dump, err := f.inspect(lab)
+	looked, err := f.inspect(lab, cfg.Threads)
 	if err != nil {
 		return err
 	}
@@ -126,7 +128,7 @@ func runAll(ctx context.Context, cfg experiments.Config, f runFlags, name string
 		p.Start(i)
 		res, dir, done, err := lab.RunCell(ctx, c, func(s experiments.Step) { p.Step(progress.Step(s)) })
 		if err != nil {
-			return withDump(err, dump)
+			return withDump(err, looked.Dump)
 		}
 		all, dirs = append(all, res), append(dirs, dir)
 		outcome := scores(cfg.Protocol, res)
@@ -137,7 +139,10 @@ func runAll(ctx context.Context, cfg experiments.Config, f runFlags, name string
 		}
 	}
 	p.Close()
-	if err := reportDump(dump); err != nil {
+	if err := reportDump(looked.Dump); err != nil {
+		return err
+	}
+	if err := printProfile(looked.Profile); err != nil {
 		return err
 	}
 	sheet := ""

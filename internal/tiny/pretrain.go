@@ -75,8 +75,8 @@ type Pretrainer struct {
 }
 
 // NewPretrainer builds the training step, for a device or, where that is nil, the
-// CPU.
-func NewPretrainer(c PretrainConfig, pool *cpu.Pool, d graph.Device) (*Pretrainer, error) {
+// CPU, and for who watches it.
+func NewPretrainer(c PretrainConfig, pool *cpu.Pool, d graph.Device, watch ...graph.Watcher) (*Pretrainer, error) {
 	p := &Pretrainer{Config: c, pool: pool, store: graph.NewStore(nil), tf: preprocess.CLIP(Size)}
 	p.store.On(d)
 	var err error
@@ -87,6 +87,10 @@ func NewPretrainer(c PretrainConfig, pool *cpu.Pool, d graph.Device) (*Pretraine
 	p.images = graph.NewTensor(graph.Float32, c.Batch, 3, Size, Size)
 	p.ids, p.eot = graph.NewTensor(graph.Int, c.Batch, c.Text.Context), graph.NewTensor(graph.Int, c.Batch, 1)
 	p.scope = graph.New(p.store, graph.Float32)
+	p.scope.Called("pretrain")
+	for _, w := range watch {
+		p.scope.Watch(w)
+	}
 	var updates []graph.Update
 	var loss *layers.Node
 	if berr := graph.Try(func() { loss, updates, err = p.build() }); berr != nil {
