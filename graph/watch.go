@@ -35,7 +35,8 @@ func (b *builder) phase() Phase {
 // Watcher is told what a program does while it runs. An error ends the Run.
 //
 // A Watcher that implements Plain() needs every op by itself, none fused and no
-// result over an operand: programs that it watches are compiled so.
+// result over an operand: programs that it watches are compiled so. One that
+// implements Compiled(p *Program) is shown each program when it is compiled.
 type Watcher interface {
 	// Begin is called before a Run, with the values of inputs, variables and
 	// constants; their memory is the program's.
@@ -127,6 +128,12 @@ func (s *Scope) watchedBy(p *Program, outputs map[string]*Node) *watched {
 	for i, v := range p.plan.values {
 		if v.leaf {
 			w.leaves, w.of = append(w.leaves, Leaf{Name: v.node.Name()}), append(w.of, i)
+		}
+	}
+	p.watched = w
+	for _, by := range w.by {
+		if c, ok := by.(interface{ Compiled(p *Program) }); ok {
+			c.Compiled(p)
 		}
 	}
 	return w
@@ -238,6 +245,16 @@ func (p *Program) Steps() []Step {
 		return nil
 	}
 	return p.watched.steps
+}
+
+// Variables lists the variables that the program reads, in the order of their
+// declaration.
+func (p *Program) Variables() []*Variable {
+	vars := make([]*Variable, len(p.vars))
+	for i, b := range p.vars {
+		vars[i] = b.v
+	}
+	return vars
 }
 
 func (t Type) bytes() int64 { return int64(size(t.Shape)) * int64(t.Dtype.Size()) }

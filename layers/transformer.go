@@ -101,7 +101,7 @@ func NewBlock(s *graph.Scope, w Weights, c BlockConfig) *Block {
 // queries, keys and values [B, N, 3W], which views of the attention need.
 func (b *Block) Forward(x *Node, causal bool) (out, qkv *Node) {
 	qkv = b.QKV(x)
-	return b.Finish(x, Attention(qkv, b.Heads, causal)), qkv
+	return b.Finish(x, b.Attend(qkv, causal)), qkv
 }
 
 // QKV maps x [..., W] to packed queries, keys and values [..., 3W].
@@ -109,6 +109,19 @@ func (b *Block) QKV(x *Node) *Node {
 	x = b.Norm1.Forward(x)
 	defer b.scope.Sub("attn").Enter()()
 	return Linear(x, b.InW, b.InB)
+}
+
+// Attend mixes the values of packed qkv [B, N, 3W] to [B, N, W].
+func (b *Block) Attend(qkv *Node, causal bool) *Node {
+	defer b.scope.Sub("attn").Enter()()
+	return Attention(qkv, b.Heads, causal)
+}
+
+// AttendShared is Attend for prompts that share their first n positions: qkv
+// [..., R, 3W] to [..., R, W]; see SharedAttention.
+func (b *Block) AttendShared(qkv *Node, n int, lengths []int) *Node {
+	defer b.scope.Sub("attn").Enter()()
+	return SharedAttention(qkv, b.Heads, n, lengths)
 }
 
 // Finish adds the mixed values [..., W] and then the MLP to the residual x.

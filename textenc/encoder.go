@@ -91,7 +91,7 @@ func (e *Encoder) Prompted(x, eot *layers.Node, c Context) Output {
 	o := Output{Tokens: []*layers.Node{x}}
 	var mixed *layers.Node
 	for l, b := range e.Blocks {
-		mixed = layers.Attention(b.QKV(x), b.Heads, true)
+		mixed = b.Attend(b.QKV(x), true)
 		x = c.after(l, b.Finish(x, mixed))
 		o.Tokens = append(o.Tokens, x)
 	}

@@ -89,7 +89,7 @@ func (e *Encoder) shared(texts [][]source, c Context, n, rows int, trim bool) *l
 	leave := e.scope.Enter()
 	x = layers.Add(x, layers.Embedding(e.Positions, e.scope.Const(graph.Ints(at, len(at)))))
 	leave()
-	mix := func(b *layers.Block) *layers.Node { return layers.SharedAttention(b.QKV(x), b.Heads, n, lengths) }
+	mix := func(b *layers.Block) *layers.Node { return b.AttendShared(b.QKV(x), n, lengths) }
 	for l, b := range e.Blocks[:e.Layers-1] {
 		x = c.after(l, b.Finish(x, mix(b)))
 	}

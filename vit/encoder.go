@@ -120,7 +120,7 @@ func (e *Encoder) Prompted(images *layers.Node, score Score, prompts ...*layers.
 			x = e.prompt(o.Tokens[l], prompts[l])
 		}
 		qkv := b.QKV(x)
-		mixed = layers.Attention(qkv, b.Heads, false)
+		mixed = b.Attend(qkv, false)
 		x = b.Finish(x, mixed)
 		o.qkv, o.QKV = append(o.qkv, qkv), append(o.QKV, e.image(qkv, l))
 		own := e.image(x, l)
