@@ -122,7 +122,7 @@ func openShard(index, file string, before int) (*File, error) {
 	n, _ := content.Read(head)
 	content.Close()
 	if isJSON(head[:n]) { // an index of indices, or of itself
-		return nil, fmt.Errorf("weights %s: the shard %s is JSON, not weights", index, file)
+		return nil, fmt.Errorf("weights %s: the shard %.100q is JSON, not weights", index, file)
 	}
 	return Open(path)
 }

@@ -58,17 +58,17 @@ func openArchive(content []byte) (*archive, error) {
 func (a *archive) bytes(name string) ([]byte, error) {
 	f := a.files[a.root+name]
 	if f == nil {
-		return nil, fmt.Errorf("zip archive: no file %s", a.root+name)
+		return nil, fmt.Errorf("zip archive: no file %.100q", a.root+name)
 	}
 	if f.Method != zip.Store {
-		return nil, fmt.Errorf("zip archive: %s is compressed, which PyTorch's are not", f.Name)
+		return nil, fmt.Errorf("zip archive: %.100q is compressed, which PyTorch's are not", f.Name)
 	}
 	at, err := f.DataOffset()
 	if err != nil {
-		return nil, fmt.Errorf("zip archive: %s: %w", f.Name, err)
+		return nil, fmt.Errorf("zip archive: %.100q: %w", f.Name, err)
 	}
 	if at < 0 || at > int64(len(a.content)) || f.UncompressedSize64 > uint64(int64(len(a.content))-at) {
-		return nil, fmt.Errorf("truncated: %s claims %d bytes at byte %d of %d", f.Name, f.UncompressedSize64, at, len(a.content))
+		return nil, fmt.Errorf("truncated: %.100q claims %d bytes at byte %d of %d", f.Name, f.UncompressedSize64, at, len(a.content))
 	}
 	return a.content[at : at+int64(f.UncompressedSize64)], nil
 }
