@@ -17,7 +17,7 @@ import (
 // first one's.
 func (s *Scope) Grad(loss *Node, wrt []*Variable) ([]*Node, error) {
 	if s.build.differentiated {
-		return nil, &Error{What: "gradients can be taken once a graph: build another one over the same store"}
+		return nil, &Error{What: "gradients can be taken once a graph: build another one over the same store", At: caller()}
 	}
 	nodes := make([]*Node, len(wrt))
 	if err := Try(func() {
@@ -30,7 +30,7 @@ func (s *Scope) Grad(loss *Node, wrt []*Variable) ([]*Node, error) {
 	reached := s.differentiable(loss)
 	for i, n := range nodes {
 		if !reached[n] {
-			return nil, &Error{What: fmt.Sprintf("gradient of the loss: it does not depend on variable %s, or only through ops that have no gradient", wrt[i].Name)}
+			return nil, &Error{What: fmt.Sprintf("gradient of the loss: it does not depend on variable %s, or only through ops that have no gradient", wrt[i].Name), At: caller()}
 		}
 	}
 	s.build.differentiated, s.build.terms = true, map[*Node][]*Node{}

@@ -124,6 +124,13 @@ var mistakes = []struct {
 			panic(err)
 		}
 	}},
+	{"a variable that the loss does not reach", func(s *graph.Scope) {
+		x := s.Var("x", graph.Trainable, graph.Zeros, 4, 6)
+		s.Var("unused", graph.Trainable, graph.Zeros, 6)
+		if _, err := s.Grad(layers.SumAll(x), s.Trainables()); err != nil {
+			panic(err)
+		}
+	}},
 	{"a variable in two shapes", func(s *graph.Scope) {
 		s.Sub("head").Var("weight", graph.Trainable, graph.Zeros, 4, 6)
 		s.Sub("head").Var("weight", graph.Trainable, graph.Zeros, 6, 4)

@@ -102,9 +102,9 @@ func builderOf(n *Node) *builder {
 // with an *Error when the operands do not fit.
 func Apply(op Op, in ...*Node) *Node {
 	b := sameGraph(op, in)
-	o := &symbol{Op: op, b: b, layer: strings.Join(b.path, "."), phase: b.phase(), in: typesOf(in)}
+	o := &symbol{Op: op, b: b, layer: strings.Join(b.path, "."), at: caller(), phase: b.phase(), in: typesOf(in)}
 	fail := func(err error) {
-		e := &Error{Op: op.Name(), Layer: o.layer, Err: err, At: caller()}
+		e := &Error{Op: op.Name(), Layer: o.layer, Err: err, At: o.at}
 		e.of(o.in)
 		panic(e)
 	}
@@ -212,6 +212,7 @@ type symbol struct {
 	b      *builder
 	serial uint64
 	layer  string
+	at     string // the source line that applied it
 	phase  Phase
 	in     []Type
 	out    Type
@@ -292,9 +293,9 @@ func (o *symbol) SymDiff(in gorgonia.Nodes, out, dout *Node) (grads gorgonia.Nod
 	return grads, nil
 }
 
-// fault is a mistake in the op's own Grad.
+// fault is a mistake in the op's own Grad, at the line that applied the op.
 func (o *symbol) fault(format string, args ...any) error {
-	e := &Error{Op: o.Name(), Layer: o.layer, What: fmt.Sprintf(format, args...)}
+	e := &Error{Op: o.Name(), Layer: o.layer, What: fmt.Sprintf(format, args...), At: o.at}
 	e.of(o.in)
 	return e
 }
