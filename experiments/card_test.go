@@ -216,6 +216,10 @@ func TestCardCell(t *testing.T) {
 	if whole.Base != onCPU.Base || whole.Novel != onCPU.Novel || math.Abs(whole.FinalLoss-onCPU.FinalLoss) > 1e-4 {
 		t.Errorf("base %g, novel %g, loss %g on the card; %g, %g, %g on the CPU", whole.Base, whole.Novel, whole.FinalLoss, onCPU.Base, onCPU.Novel, onCPU.FinalLoss)
 	}
+	env, err := (&Run{Dir: dir}).readEnv()
+	if card := cuda.Find().Cards[0].Name; err != nil || env.Sessions[0].GPU != "cuda:0, "+card {
+		t.Errorf("env.json: computed by %q on %s (%v)", env.Sessions[0].GPU, card, err)
+	}
 	want := written(t, dir)
 	c.Out = t.TempDir()
 	ctx, stop := context.WithCancel(t.Context())

@@ -15,6 +15,7 @@ import (
 	"spotlighter/experiments/methods"
 	"spotlighter/experiments/runfmt"
 	"spotlighter/graph"
+	"spotlighter/internal/device"
 )
 
 // Progress is told how far a cell is.
@@ -70,7 +71,7 @@ func (l *Lab) RunCell(ctx context.Context, c Config, say Progress) (res runfmt.R
 	}
 	l.log.SetOutput(run.log)
 	if l.device != nil {
-		if err := run.LogDevice(l.device.Name()); err != nil {
+		if err := run.LogDevice(device.Describe(l.device)); err != nil {
 			return res, run.Dir, false, err
 		}
 	}

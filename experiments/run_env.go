@@ -41,7 +41,7 @@ type Session struct {
 	Go         string    `json:"go"`
 	Platform   string    `json:"platform"`
 	CPU        string    `json:"cpu"`
-	GPU        string    `json:"gpu"` // "none" where the CPU computed
+	GPU        string    `json:"gpu"` // such as "cuda:0, NVIDIA H100 PCIe"; "none" where the CPU computed
 	Threads    int       `json:"threads"`
 	Host       string    `json:"host"`
 	Command    []string  `json:"command"`
@@ -146,7 +146,7 @@ func (r *Run) logEnv(weights string) error {
 	return r.writeEnv(env)
 }
 
-// LogDevice adds the device of this process to env.json.
+// LogDevice adds the device of this process, and what card it is, to env.json.
 func (r *Run) LogDevice(name string) error {
 	env, err := r.readEnv()
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 // Device is a card that runs programs.
 type Device struct {
 	name string
+	card Card
 	math string
 	api  api
 	jobs chan func()
@@ -35,6 +36,9 @@ func (d *Device) do(job func() error) error {
 
 // Name implements graph.Device.
 func (d *Device) Name() string { return d.name }
+
+// Card is what the device was when it was opened.
+func (d *Device) Card() Card { return d.card }
 
 // Peak is the most memory, in bytes, that was allocated on the card at a time.
 func (d *Device) Peak() int64 { return d.peak.Load() }

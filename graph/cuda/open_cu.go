@@ -40,7 +40,11 @@ func Open(card int, math string) (graph.Device, error) {
 	if card >= n {
 		return nil, fmt.Errorf("no card %d: the driver has %d", card, n)
 	}
-	d, err := newDevice(fmt.Sprintf("cuda:%d", card), math, func() (api, error) { return openCard(card, math) })
+	c, dev, err := inspect(card)
+	if err != nil {
+		return nil, err
+	}
+	d, err := newDevice(fmt.Sprintf("cuda:%d", card), c, math, func() (api, error) { return openCard(card, dev) })
 	if err != nil {
 		return nil, err
 	}
@@ -84,11 +88,7 @@ func inspect(i int) (c Card, dev cu.Device, err error) {
 }
 
 // openCard makes a context on the thread that calls it, and loads the kernels.
-func openCard(i int, math string) (api, error) {
-	_, dev, err := inspect(i)
-	if err != nil {
-		return nil, err
-	}
+func openCard(i int, dev cu.Device) (api, error) {
 	ctx, err := dev.MakeContext(cu.SchedAuto)
 	if err != nil {
 		return nil, fmt.Errorf("card %d: no context: %w", i, err)
@@ -135,8 +135,8 @@ func freeOf(i int) (int64, error) {
 
 // newDevice starts the goroutine that calls the driver. open makes the driver's
 // context, which belongs to that goroutine's thread.
-func newDevice(name, math string, open func() (api, error)) (*Device, error) {
-	d := &Device{name: name, math: math, jobs: make(chan func())}
+func newDevice(name string, card Card, math string, open func() (api, error)) (*Device, error) {
+	d := &Device{name: name, card: card, math: math, jobs: make(chan func())}
 	failed := make(chan error)
 	go func() {
 		runtime.LockOSThread()

@@ -80,7 +80,7 @@ func Image(ctx context.Context, on On, model string, batch int, e Effort) (Image
 		return r, err
 	}
 	path, _ := cpu.Path()
-	r.Images, r.GFLOPs, r.Peak = float64(batch)/r.Median, float64(p.FLOPs())/r.Median/1e9, Peak()
+	r.Images, r.GFLOPs, r.Peak = float64(batch)/r.Median, float64(p.FLOPs())/r.Median/1e9, on.peak()
 	if l := max(limit(on.Pool, path), limit(on.Pool, path), limit(on.Pool, path)); l > 0 {
 		r.Share = r.GFLOPs / l
 	}

@@ -126,7 +126,7 @@ func Step(ctx context.Context, on On, t Task, e Effort) (TaskResult, error) {
 	if r.Times, err = measure(ctx, e, func() error { return p.Run(ctx, feeds) }); err != nil {
 		return r, err
 	}
-	r.GFLOP, r.Values, r.Peak = float64(p.FLOPs())/1e9, p.Bytes(), Peak()
+	r.GFLOP, r.Values, r.Peak = float64(p.FLOPs())/1e9, p.Bytes(), on.peak()
 	return r, nil
 }
 
@@ -191,7 +191,7 @@ func Evaluate(ctx context.Context, on On, t Task, images int, e Effort) (TaskRes
 		}
 		return nil
 	})
-	r.GFLOP, r.Values, r.Peak = float64(encode.FLOPs()+classify.FLOPs())/1e9, encode.Bytes()+classify.Bytes(), Peak()
+	r.GFLOP, r.Values, r.Peak = float64(encode.FLOPs()+classify.FLOPs())/1e9, encode.Bytes()+classify.Bytes(), on.peak()
 	return r, err
 }
 
@@ -225,6 +225,6 @@ func Pretrain(ctx context.Context, on On, batch int, e Effort) (TaskResult, erro
 		_, err := p.Train(ctx)
 		return err
 	})
-	r.Peak = Peak()
+	r.Peak = on.peak()
 	return r, err
 }

@@ -28,6 +28,14 @@ func Check(name string) error {
 	return nil
 }
 
+// Describe names a device and its card.
+func Describe(d graph.Device) string {
+	if c, ok := d.(*cuda.Device); ok {
+		return d.Name() + ", " + c.Card().Name
+	}
+	return d.Name()
+}
+
 // Open opens a choice, whose products are computed by math; nil is the CPU. note
 // is what a user should be told once: why auto took the CPU, or which card it took.
 func Open(name, math string) (d graph.Device, note string, err error) {

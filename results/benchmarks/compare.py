@@ -24,12 +24,21 @@ PIXELS, CONTEXT, VOCABULARY = 224, 77, 49408
 EVALUATED = 1000  # images of the evaluation row, scaled from the images that are measured
 
 
+def synchronize():
+    """Wait for the device: PyTorch's calls return before a card is done."""
+    torch = sys.modules["torch"]
+    if torch.get_default_device().type == "cuda":
+        torch.cuda.synchronize()
+
+
 def timed(work, repeat):
     work()  # does not count
+    synchronize()
     times = []
     for _ in range(repeat):
         start = time.perf_counter()
         work()
+        synchronize()
         times.append(time.perf_counter() - start)
     return {"median_s": statistics.median(times), "all_s": times}
 
@@ -37,11 +46,13 @@ def timed(work, repeat):
 class Torch:
     """The same work in PyTorch, with transformers' CLIP and random weights."""
 
-    def __init__(self, threads, repeat):
+    def __init__(self, threads, repeat, device="cpu", math="fp32"):
         import torch
         import transformers
 
         torch.manual_seed(1)
+        torch.set_default_device(device)
+        torch.set_float32_matmul_precision({"fp32": "highest", "tf32": "high", "bf16": "medium"}[math])
         torch.set_num_threads(threads)
         self.torch, self.hf, self.repeat = torch, transformers, repeat
 
@@ -133,9 +144,13 @@ class Torch:
         return timed(work, self.repeat)
 
 
-def torch_side(work, arguments, threads, repeat):
-    result = getattr(Torch(threads, repeat), work)(**json.loads(arguments))
-    result["peak_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+def torch_side(work, arguments, args):
+    side = Torch(args.threads, args.repeat, args.device, args.math)
+    result = getattr(side, work)(**json.loads(arguments))
+    if args.device == "cpu":
+        result["peak_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    else:
+        result["peak_bytes"] = side.torch.cuda.max_memory_reserved()
     print(json.dumps(result))
 
 
@@ -151,11 +166,13 @@ class Runs:
     def ours(self, *command, path=""):
         a = self.args
         env = {"SPOTLIGHTER_CPU": path} if path else {}
-        return last_json([a.binary, "bench", *command, "--json", "--threads", str(a.threads), "--repeat", str(a.repeat), "--seconds", "0"], **env)
+        return last_json([a.binary, "bench", *command, "--json", "--threads", str(a.threads), "--repeat", str(a.repeat), "--seconds", "0",
+                          "--device", a.device, "--math", a.math], **env)
 
     def torch(self, work, **arguments):
         a = self.args
-        return last_json([sys.executable, __file__, "--torch", work, json.dumps(arguments), "--threads", str(a.threads), "--repeat", str(a.repeat)],
+        return last_json([sys.executable, __file__, "--torch", work, json.dumps(arguments), "--threads", str(a.threads), "--repeat", str(a.repeat),
+                          "--device", a.device, "--math", a.math],
                          OMP_NUM_THREADS=str(a.threads), MKL_NUM_THREADS=str(a.threads))
 
     def turns(self, name, **sides):
@@ -187,10 +204,12 @@ def main():
     p.add_argument("--images", type=int, default=16, help="images of the evaluation that are measured")
     p.add_argument("--out", default="compare")
     p.add_argument("--only", nargs="*", help="of: sgemm image step evaluate pretrain memory paths; everything otherwise")
+    p.add_argument("--device", default="cpu", help=argparse.SUPPRESS)  # of card.py
+    p.add_argument("--math", default="fp32", help=argparse.SUPPRESS)
     p.add_argument("--torch", nargs=2, metavar=("WORK", "ARGUMENTS"), help=argparse.SUPPRESS)
     args = p.parse_args()
     if args.torch:
-        return torch_side(*args.torch, args.threads, args.repeat)
+        return torch_side(*args.torch, args)
 
     run, rows = Runs(args), []
 
