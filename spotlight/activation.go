@@ -16,6 +16,7 @@ func belief(logits *Node) *Node { return layers.StopGradient(layers.Softmax(logi
 // a1[b,n] = sum_c p[b,c] c[b,n].t[c], less its mean over the classes under
 // contrast. It is linear in t, so one mixed text an image is compared, not C.
 func (m *Model) sampleWise(p, text *Node, tokens *Node) *Node {
+	defer m.stage("sample_wise")()
 	mix := layers.MatMul(p, text, false, false) // [B, D]
 	if m.Contrast {
 		mix = layers.Sub(mix, layers.Mean(text, 0))
@@ -29,6 +30,7 @@ func (m *Model) sampleWise(p, text *Node, tokens *Node) *Node {
 // class's prototypes in place of its text, or the best of all where the classes
 // share them.
 func (m *Model) semanticWise(p, bank *Node, tokens *Node) *Node {
+	defer m.stage("semantic_wise")()
 	best := m.bestPrototype(bank, tokens)
 	s := shape(best)
 	if s[2] == 1 { // prototypes that all classes share: no belief, no contrast

@@ -54,6 +54,7 @@ func (m *Model) Updates(o Output, labels *Node) []graph.Update {
 	if m.Bank == "frozen" || m.Bank == "off" {
 		return nil
 	}
+	defer m.stage("bank")()
 	find := m.scope.Find
 	z, score, reading := m.ofClass(o, labels)
 	updates := []graph.Update{

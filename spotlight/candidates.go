@@ -34,10 +34,14 @@ func (m *Model) forwardCandidates(f Features, text *Node) Output {
 	}
 	rows := layers.Reshape(f.Tokens, b*n, d)
 	if m.SampleWise {
+		leave := m.stage("sample_wise")
 		o.SampleScore = of(layers.Reshape(layers.MatMul(rows, text, false, true), b, n, c))
+		leave()
 	}
 	if m.SemanticWise {
+		leave := m.stage("semantic_wise")
 		o.SemanticScore = of(m.bestPrototype(m.bank, f.Tokens))
+		leave()
 	}
 	o.Score = m.score(o, f, text)
 	o.Index = m.retain(layers.StopGradient(o.Score), f) // [B*Q, K]
@@ -45,8 +49,7 @@ func (m *Model) forwardCandidates(f Features, text *Node) Output {
 	tokens := layers.Gather(f.Tokens, layers.Reshape(o.Index, b, q*m.Keep))
 	o.Kept = unit(layers.Reshape(tokens, b*q, m.Keep, d))
 	o.Weight = m.rank(o.KeptScore)
-	bias := layers.Reshape(m.bias(o.Weight, o.Index), b, q, n)
-	o.Reading = layers.Reshape(Reread(m.enc, f, bias), b*q, d)
+	o.Reading = m.reread(f, o.Weight, o.Index, q)
 	o.Representation = m.represent(&o, o.Reading)
 	o.ClassReading = m.classReading()
 	o.Text = m.trm(text, o.ClassReading)

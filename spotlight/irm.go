@@ -7,6 +7,7 @@ import "spotlighter/layers"
 // identity projections and a temperature a head; averaged over the level's rows
 // and then over the levels: [B, D].
 func (m *Model) irm(q, z *Node) *Node {
+	defer m.stage("irm")()
 	s := shape(z)
 	var sum *Node
 	ls := m.levels()

@@ -14,6 +14,7 @@ type Losses struct {
 // Loss is CE(tau g.t) + (CE(prediction) + those of the levels)/balance, for labels
 // [B], Int.
 func (m *Model) Loss(o Output, labels *Node) Losses {
+	defer m.stage("loss")()
 	l := Losses{Plain: layers.CrossEntropy(o.Plain, labels), Prediction: layers.CrossEntropy(o.Logits, labels)}
 	local := l.Prediction
 	for _, x := range o.Levels {

@@ -6,6 +6,7 @@ import "spotlighter/layers"
 // q[b,i] = sum_c p[b,c] sum_j softmax_j(exp(kappa) z.m[c,j]) m[c,j]. Prototypes
 // [1, P, D] are all classes', without a belief p.
 func (m *Model) match(p, z, bank *Node) *Node {
+	defer m.stage("matching")()
 	s, b := shape(z), shape(bank) // [B, K, D], [C, P, D]
 	rows := layers.Reshape(bank, b[0]*b[1], b[2])
 	sim := layers.MatMul(layers.Reshape(z, s[0]*s[1], s[2]), rows, false, true)

@@ -124,7 +124,7 @@ func (m *Model) Forward(f Features, text *Node) Output {
 	o.Index = m.retain(layers.StopGradient(o.Score), f)
 	o.Kept, o.KeptScore = kept(f.Tokens, o.Score, o.Index)
 	o.Weight = m.rank(o.KeptScore)
-	o.Reading = m.read(m.enc, f, o.Weight, o.Index, o.Kept)
+	o.Reading = m.read(f, o.Weight, o.Index, o.Kept)
 	o.Representation = m.represent(&o, o.Reading)
 	o.ClassReading = m.classReading()
 	o.Text = m.trm(text, o.ClassReading)
@@ -135,13 +135,16 @@ func (m *Model) Forward(f Features, text *Node) Output {
 			for i := l.Lo; i < l.Hi; i++ {
 				mask.F64[i] = 1
 			}
-			alone := m.read(m.enc, f, layers.Mul(o.Weight, m.scope.Const(mask)), o.Index, o.Kept)
+			alone := m.read(f, layers.Mul(o.Weight, m.scope.Const(mask)), o.Index, o.Kept)
 			o.Levels = append(o.Levels, m.compare(alone, o.Text))
 		}
 	}
 	o.Logits = m.predict(o.Global, o.Local)
 	return o
 }
+
+// stage makes a part of the method the layer that nodes are said to be of.
+func (m *Model) stage(name string) (leave func()) { return m.scope.Sub(name).Enter() }
 
 // blend is the score lambda s1 + (1 - lambda) s2, lambda = sigmoid(theta); where
 // one activation is switched off (nil), the other.
@@ -174,6 +177,7 @@ func (m *Model) represent(o *Output, reading *Node) *Node {
 // theirs: the representation, the evidence of the kept tokens, and less of what
 // every image says. Not of unit length: how strong the evidence is counts.
 func (m *Model) gather(o Output, f Features) *Node {
+	defer m.stage("evidence")()
 	x := o.Representation
 	if f.Evidence != nil {
 		s, r := shape(f.Evidence), shape(o.Index)[0] // [B, N, D]

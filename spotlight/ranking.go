@@ -16,6 +16,7 @@ func (m *Model) levels() []Level {
 // image and token [B, K], each level summing to 1. A registered weighting takes
 // its place.
 func (m *Model) rank(score *Node) *Node {
+	defer m.stage("ranking")()
 	if m.Weighting != Softmax {
 		w := weightings[m.Weighting](Ranking{Scope: m.scope.Sub("weighting"), Score: score, Levels: m.levels()})
 		m.wantShape("weighting "+m.Weighting, w, shape(score)...)

@@ -15,6 +15,14 @@ func (m *Model) bias(weight, index *Node) *Node {
 	return layers.Scatter(b, index, m.grid*m.grid)
 }
 
+// reread are the readings by Q weightings of each image [B*Q, K]: [B*Q, D].
+func (m *Model) reread(f Features, weight, index *Node, q int) *Node {
+	defer m.stage("reread")()
+	s := shape(f.Tokens) // [B, N, D]
+	r := Reread(m.enc, f, layers.Reshape(m.bias(weight, index), s[0], q, s[1]))
+	return layers.Reshape(r, s[0]*q, s[2])
+}
+
 // Reread runs the CLS row alone through the last blocks again, over the keys
 // and values that the first pass kept of the patches, with a bias [B, M, N] on
 // its attention logits in every head and block: M readings of each image
@@ -60,12 +68,10 @@ func Reread(e *vit.Encoder, f Features, bias *Node) *Node {
 
 // read turns weighted kept tokens into a feature [B, D], by Config.Read. weight
 // [B, K] may be zero at tokens that are left out.
-func (m *Model) read(e *vit.Encoder, f Features, weight, index, z *Node) *Node {
-	s := shape(f.Tokens)
+func (m *Model) read(f Features, weight, index, z *Node) *Node {
 	switch m.Read {
 	case "reread":
-		r := Reread(e, f, layers.Reshape(m.bias(weight, index), s[0], 1, s[1]))
-		return layers.Reshape(r, s[0], s[2])
+		return m.reread(f, weight, index, 1)
 	case "pool": // g less all contributions, and twice those of the kept
 		c := layers.Gather(f.Tokens, index)
 		spot := m.mix(layers.Scale(layers.Mul(weight, m.strength()), 2), c)

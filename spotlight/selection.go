@@ -14,6 +14,7 @@ import (
 // retain returns which tokens are kept [B, K], by falling score. Of an image
 // whose encoder dropped patches they are among those that remain.
 func (m *Model) retain(score *Node, f Features) *Node {
+	defer m.stage("selection")()
 	switch m.Select {
 	case "cls-attention":
 		score = f.Attention

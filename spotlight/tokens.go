@@ -70,31 +70,43 @@ func EncodeThrough(c Config, e *vit.Encoder, o vit.Output, head Head) Features {
 	default:
 		f.Tokens = unit(head.rows(e.PatchTokens(o)))
 	}
-	for _, l := range blocks {
-		a := e.ClassAttention(o, l-1)
-		a = layers.Mean(layers.Slice(a, 2, 1, last(shape(a))), 1)
-		a = e.OnGrid(o, l-1, a) // [B, N]
-		if f.Attention == nil {
-			f.Attention = a
-		} else {
-			f.Attention = layers.Add(f.Attention, a)
-		}
-	}
-	f.Attention = layers.Scale(f.Attention, 1/float64(len(blocks)))
+	f.Attention = classAttention(e, o, blocks)
 	if c.Evidence > 0 {
 		f.Evidence = contributions(e, o, c.evidenceBlocks(e.Layers), head)
 	}
 	if c.Read == "reread" {
-		r := c.rereadBlocks(e.Layers)
-		first := o.Tokens[e.Layers-r]
-		f.Class = layers.Reshape(layers.Slice(first, 1, 0, 1), shape(first)[0], e.Width)
-		for l := e.Layers - r; l < e.Layers; l++ {
-			rest := besideClass(o.AllQKV(l))
-			f.Keys = append(f.Keys, layers.SplitHeads(rest, 1, e.Heads))
-			f.Values = append(f.Values, layers.SplitHeads(rest, 2, e.Heads))
-		}
+		f.remember(e, o, c.rereadBlocks(e.Layers))
 	}
 	return f
+}
+
+// classAttention is how CLS attends to the patches, the mean of heads and blocks
+// [B, N].
+func classAttention(e *vit.Encoder, o vit.Output, blocks []int) *Node {
+	defer e.Enter("class_attention")()
+	var sum *Node
+	for _, l := range blocks {
+		a := e.ClassAttention(o, l-1)
+		a = layers.Mean(layers.Slice(a, 2, 1, last(shape(a))), 1)
+		if a = e.OnGrid(o, l-1, a); sum == nil {
+			sum = a
+		} else {
+			sum = layers.Add(sum, a)
+		}
+	}
+	return layers.Scale(sum, 1/float64(len(blocks)))
+}
+
+// remember keeps what a re-read of the last r blocks starts from.
+func (f *Features) remember(e *vit.Encoder, o vit.Output, r int) {
+	defer e.Enter("reread")()
+	first := o.Tokens[e.Layers-r]
+	f.Class = layers.Reshape(layers.Slice(first, 1, 0, 1), shape(first)[0], e.Width)
+	for l := e.Layers - r; l < e.Layers; l++ {
+		rest := besideClass(o.AllQKV(l))
+		f.Keys = append(f.Keys, layers.SplitHeads(rest, 1, e.Heads))
+		f.Values = append(f.Values, layers.SplitHeads(rest, 2, e.Heads))
+	}
 }
 
 // besideClass is all tokens of x [B, Rows+1, ...] but CLS.
@@ -153,6 +165,7 @@ func Inputs(c Config, s *graph.Scope, v vit.Config, b int) Features {
 // pre-LayerNorm transformer the CLS row is a sum, and ln_post is linear once the
 // deviation of that row is known. So g = rest + sum of c over the patches.
 func contributions(e *vit.Encoder, o vit.Output, blocks []int, head Head) *Node {
+	defer e.Enter("contributions")()
 	c := unscaled(e, o, blocks)
 	if head.Tangent != nil {
 		c = head.Tangent(c)

@@ -13,6 +13,7 @@ import (
 // As "linear" it is the figure's map of the concatenation [t; hhat], which
 // starts at zero.
 func (m *Model) trm(text, hhat *Node) *Node {
+	defer m.stage("trm")()
 	switch m.TRM {
 	case "scalars":
 		moved := layers.Add(layers.Mul(hhat, m.a), layers.Mul(layers.Mul(text, hhat), m.b))
@@ -28,6 +29,7 @@ func (m *Model) classReading() *Node {
 	if m.Bank == "off" {
 		return nil
 	}
+	defer m.stage("bank")()
 	return graph.Apply(classReading{}, m.reading, m.seen)
 }
 

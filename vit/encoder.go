@@ -185,6 +185,10 @@ func (e *Encoder) stem(images *layers.Node, prompts []*layers.Node) *layers.Node
 	return e.pre.Forward(x)
 }
 
+// Enter makes what reads the encoder's intermediates a layer of it, until the
+// function it returns is called: visual.contributions, say.
+func (e *Encoder) Enter(name string) (leave func()) { return e.scope.Sub(name).Enter() }
+
 // Head maps tokens [..., W] into the joint space [..., D]: ln_post, then the
 // projection.
 func (e *Encoder) Head(x *layers.Node) *layers.Node {

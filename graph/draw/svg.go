@@ -151,21 +151,20 @@ func (s *svg) rect(x *Item) {
 		p.x+7, p.y+15, html.EscapeString(x.Name), p.x+7, p.y+29, html.EscapeString(x.Detail()))
 }
 
-// edges draws a curve and a shape for each pair of items.
+// edges draws a curve for each pair of items, and below each item the shapes of
+// what it gives: there, and not at the arrows, labels do not lie on each other.
 func (s *svg) edges() {
-	labels := map[[2]string][]string{}
-	var order []Edge
+	labels, drawn := map[*Item][]string{}, map[[2]string]bool{}
 	for _, e := range s.g.Edges {
 		k := [2]string{e.From, e.To}
-		if labels[k] == nil {
-			order = append(order, e)
-		}
-		if text := shape(e.Shape); !slices.Contains(labels[k], text) {
-			labels[k] = append(labels[k], text)
-		}
-	}
-	for _, e := range order {
 		from, to := s.g.byID[e.From], s.g.byID[e.To]
+		if text := shape(e.Shape); from.Phase == to.Phase && !slices.Contains(labels[from], text) {
+			labels[from] = append(labels[from], text)
+		}
+		if drawn[k] {
+			continue
+		}
+		drawn[k] = true
 		a, b := s.at[from], s.at[to]
 		x1, y1, x2, y2 := a.x+a.w/2, a.y+a.h, b.x+b.w/2, b.y
 		bend := max(16, min(60, (y2-y1)/2))
@@ -176,9 +175,12 @@ func (s *svg) edges() {
 		}
 		fmt.Fprintf(s, `<path class="edge" d="M%.1f %.1fC%.1f %.1f %.1f %.1f %.1f %.1f" fill="none" stroke="%s"%s/>`, x1, y1, x1, y1+bend, x2, y2-bend, x2, y2, edgeColour(e, from, to), look)
 		fmt.Fprintf(s, `<path d="M%.1f %.1fl-3 -6h6z" fill="%s"/>`, x2, y2, edgeColour(e, from, to))
-		if !across {
-			fmt.Fprintf(s, `<text x="%.1f" y="%.1f" font-size="9" text-anchor="middle" fill="#333" stroke="white" stroke-width="2.5" paint-order="stroke">%s</text>`, x2, y2-9, html.EscapeString(strings.Join(labels[[2]string{e.From, e.To}], ", ")))
-		}
 		s.WriteByte('\n')
 	}
+	s.g.walk(func(x *Item) {
+		if len(labels[x]) > 0 {
+			p := s.at[x]
+			fmt.Fprintf(s, `<text x="%.1f" y="%.1f" font-size="9" text-anchor="middle" fill="#333" stroke="white" stroke-width="2.5" paint-order="stroke">%s</text>`+"\n", p.x+p.w/2, p.y+p.h+11, html.EscapeString(strings.Join(labels[x], ", ")))
+		}
+	})
 }

@@ -38,10 +38,11 @@ boxes, with shapes on the edges; trainable, frozen and state, forward, backward 
 update have colours of their own. The page's boxes open and close.
 
 The configuration's first method, data set and seed are drawn. --diff draws what a
-second configuration adds, removes and changes; overrides hold for both.
+second configuration adds, removes and changes, or the same one with another value
+of a key; overrides hold for both.
 
   spotlighter graph experiments/quickstart.yaml method=coop+spotlighter -o graph.html
-  spotlighter graph experiments/coop.yaml --diff experiments/quickstart.yaml --program step -o diff.html`,
+  spotlighter graph experiments/quickstart.yaml method=coop+spotlighter --diff spotlight.irm=false --program step -o diff.html`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := f.check(); err != nil {
@@ -52,7 +53,11 @@ second configuration adds, removes and changes; overrides hold for both.
 				return err
 			}
 			if f.diff != "" {
-				to, err := f.open(cmd.Context(), f.diff, args[1:])
+				path, overrides := f.diff, args[1:]
+				if strings.Contains(f.diff, "=") {
+					path, overrides = args[0], append(slices.Clone(overrides), f.diff)
+				}
+				to, err := f.open(cmd.Context(), path, overrides)
 				if err != nil {
 					return err
 				}
@@ -63,7 +68,7 @@ second configuration adds, removes and changes; overrides hold for both.
 	}
 	c.Flags().IntVar(&f.depth, "depth", 2, "levels of layers that are open; the page's others can be opened")
 	c.Flags().StringVar(&f.format, "format", "", strings.Join(graphFormats, ", ")+"; else by the file's name")
-	c.Flags().StringVar(&f.diff, "diff", "", "draw what `CONFIG2.yaml` changes")
+	c.Flags().StringVar(&f.diff, "diff", "", "draw what `CONFIG2.yaml` changes, or a key=value")
 	c.Flags().StringVar(&f.program, "program", "", "draw one program alone: encode, step or classify")
 	c.Flags().StringVarP(&f.output, "output", "o", "", "the `FILE` to write")
 	return c
@@ -111,7 +116,7 @@ func (f *graphFlags) open(ctx context.Context, path string, overrides []string) 
 		}
 		programs = programs[at : at+1]
 	}
-	return draw.New(fmt.Sprintf("%s, %s", filepath.Base(path), c.Method[0]), programs), nil
+	return draw.New(strings.Join(append([]string{filepath.Base(path)}, overrides...), " ")+", "+c.Method[0], programs), nil
 }
 
 func (f *graphFlags) write(g *draw.Graph) error {

@@ -37,6 +37,10 @@ func TestGraphCommand(t *testing.T) {
 	if !strings.Contains(o.out, "0 ops and values added, 0 removed, 0 changed") {
 		t.Errorf("%+v", o)
 	}
+	o = mustRun(t, "graph", "../../experiments/debug.yaml", "method=coop+spotlighter", "--diff", "spotlight.irm=false", "--program", "step", "-o", filepath.Join(dir, "irm.svg"))
+	if strings.Contains(o.out, " 0 removed") || !strings.Contains(o.out, "0 ops and values added") {
+		t.Errorf("without the image mapping module: %+v", o)
+	}
 	for _, x := range []struct {
 		code int
 		says string
