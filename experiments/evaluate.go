@@ -250,8 +250,14 @@ func (l *Lab) example(c Config, i, class int, kept []int) (runfmt.Example, error
 	}
 	x := runfmt.Example{PNG: b.Bytes(), Grid: l.model.Vision.Grid(), Caption: l.bench.Classes[class], Right: class == pic.Label, Class: l.bench.Classes[pic.Label]}
 	if kept != nil {
-		k := min(c.Spotlight.Level1, len(kept))
-		x.Level1, x.Level2 = append([]int{}, kept[:k]...), append([]int{}, kept[k:]...)
+		x.Level1, x.Level2 = []int{}, []int{}
+		for rank, patch := range kept {
+			if c.Spotlight.LevelOf(rank) == 1 {
+				x.Level1 = append(x.Level1, patch)
+			} else {
+				x.Level2 = append(x.Level2, patch)
+			}
+		}
 	}
 	return x, nil
 }

@@ -78,10 +78,7 @@ func (t *Trained) View(i int) View {
 	tokens, weight, belief := values(methods.NamedKept), values(methods.NamedWeight), values(methods.NamedBelief)
 	for n, patch := range p.Output("index").Int[row*k : (row+1)*k] {
 		d := len(tokens) / k
-		kept := Kept{Patch: patch, Level: 2, Score: float64(v.Score[patch]), Weight: float64(weight[n])}
-		if n < t.Config.Spotlight.Level1 {
-			kept.Level = 1
-		}
+		kept := Kept{Patch: patch, Level: t.Config.Spotlight.LevelOf(n), Score: float64(v.Score[patch]), Weight: float64(weight[n])}
 		kept.Matches, kept.Nearest = t.match(tokens[n*d:(n+1)*d], belief)
 		v.Kept = append(v.Kept, kept)
 	}

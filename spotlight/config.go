@@ -45,6 +45,9 @@ type Config struct {
 	// in the first level. Level1 = Keep has one level.
 	Keep   int `yaml:"keep"`
 	Level1 int `yaml:"level1"`
+	// Levels are the sizes of any number of levels, which sum to Keep, in Level1's
+	// place; empty: Level1 and the rest.
+	Levels []int `yaml:"levels" json:",omitempty"`
 	// Weighting is "softmax" (of the scores, in each level), or a registered one.
 	Weighting string `yaml:"weighting" json:",omitempty"`
 
@@ -150,6 +153,40 @@ func (c Config) Hashed() Config {
 	return c
 }
 
+// levels are the ranges of the kept tokens that are ranked together.
+func (c Config) levels() []Level {
+	sizes := c.Levels
+	switch {
+	case len(sizes) > 0:
+	case c.Level1 >= c.Keep:
+		sizes = []int{c.Keep}
+	default:
+		sizes = []int{c.Level1, c.Keep - c.Level1}
+	}
+	levels, at := make([]Level, len(sizes)), 0
+	for i, n := range sizes {
+		levels[i] = Level{at, at + n}
+		at += n
+	}
+	return levels
+}
+
+// LevelOf is the level, counted from 1, of the kept token of a rank, counted from 0.
+func (c Config) LevelOf(rank int) int {
+	if c.Select == "all" {
+		return 1
+	}
+	levels := c.levels()
+	return 1 + slices.IndexFunc(levels, func(l Level) bool { return rank < l.Hi })
+}
+
+func sum(xs []int) (total int) {
+	for _, x := range xs {
+		total += x
+	}
+	return total
+}
+
 // Validate reports the first setting that cannot work, by its key.
 func (c Config) Validate() error {
 	for _, e := range []struct {
@@ -185,6 +222,10 @@ func (c Config) Validate() error {
 		return fmt.Errorf("spotlight.keep: %d, want at least 1", c.Keep)
 	case c.Level1 < 1 || c.Level1 > c.Keep:
 		return fmt.Errorf("spotlight.level1: %d, want 1 to keep (%d)", c.Level1, c.Keep)
+	case len(c.Levels) > c.Keep:
+		return fmt.Errorf("spotlight.levels: %d levels, more than the %d tokens that are kept (spotlight.keep)", len(c.Levels), c.Keep)
+	case len(c.Levels) > 0 && (slices.Min(c.Levels) < 1 || sum(c.Levels) != c.Keep):
+		return fmt.Errorf("spotlight.levels: %v, want sizes of at least 1 that sum to keep (%d)", c.Levels, c.Keep)
 	case c.Window != -1 && c.Window != 0 && (c.Window < 1 || c.Window%2 == 0):
 		return fmt.Errorf("spotlight.window: %d, want an odd side, 0 (anywhere) or -1 (by the grid)", c.Window)
 	case c.Window > 0 && c.Keep > c.Window*c.Window:

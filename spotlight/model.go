@@ -34,7 +34,7 @@ func New(s *graph.Scope, c Config, e *vit.Encoder, tau float64, prototypes graph
 		m.SemanticWise, m.IRM, m.TRM = false, false, "off"
 	}
 	if c.Select == "all" {
-		m.Keep, m.Level1, m.Window = e.Patches(), e.Patches(), 0
+		m.Keep, m.Level1, m.Levels, m.Window = e.Patches(), e.Patches(), nil, 0
 	}
 	m.Window = m.Config.window(m.grid)
 	if m.Keep > e.Patches() {

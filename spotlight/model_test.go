@@ -68,6 +68,8 @@ func TestScalars(t *testing.T) {
 		"no TRM":              {func(c *Config) { c.TRM = "off" }, 19},          // a, b
 		"frozen bank":         {func(c *Config) { c.Bank = "frozen" }, 19},      // nothing read: a, b
 		"global bank":         {func(c *Config) { c.Bank = "global" }, 21},
+		"three levels":        {func(c *Config) { c.Levels = []int{2, 2, 1} }, 22}, // each has a strength
+		"a level a token":     {func(c *Config) { c.Levels = []int{1, 1, 1, 1, 1} }, 24},
 		"no bank":             {func(c *Config) { c.Bank = "off" }, 5 + 2 + 1},    // rho, omega, phi
 		"linear TRM":          {func(c *Config) { c.TRM = "linear" }, 19 + 2*256}, // of 2D to D
 		"all tokens":          {func(c *Config) { c.Select = "all" }, 16 + 8 + 7}, // one level
@@ -136,6 +138,9 @@ func TestConfigRefused(t *testing.T) {
 		"spotlight.keep: 0":                                               func(c *Config) { c.Keep = 0 },
 		"spotlight.level1: 6":                                             func(c *Config) { c.Level1 = 6 },
 		"spotlight.level1: 0":                                             func(c *Config) { c.Level1 = 0 },
+		"spotlight.levels: 6 levels, more than the 5 tokens":              func(c *Config) { c.Levels = []int{1, 1, 1, 1, 1, 1} },
+		"spotlight.levels: [3 3], want sizes":                             func(c *Config) { c.Levels = []int{3, 3} },
+		"spotlight.levels: [5 0], want sizes":                             func(c *Config) { c.Levels = []int{5, 0} },
 		"spotlight.window: 4":                                             func(c *Config) { c.Window = 4 },
 		"spotlight.window: -3":                                            func(c *Config) { c.Window = -3 },
 		"do not fit a window of 1x1":                                      func(c *Config) { c.Window = 1 },

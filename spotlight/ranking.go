@@ -4,14 +4,6 @@ import (
 	"spotlighter/layers"
 )
 
-// levels are the first K1 of the kept tokens, then the rest.
-func (m *Model) levels() []Level {
-	if m.Level1 >= m.Keep {
-		return []Level{{0, m.Keep}}
-	}
-	return []Level{{0, m.Level1}, {m.Level1, m.Keep}}
-}
-
 // rank weighs the tokens inside each level by softmax(.3 s + rho): a weight an
 // image and token [B, K], each level summing to 1. A registered weighting takes
 // its place.

@@ -17,10 +17,10 @@ type Example struct {
 	PNG     []byte `json:"png"`
 	Grid    int    `json:"grid"`             // patches a side
 	Level1  []int  `json:"level1,omitempty"` // kept patches, row by row from the top left
-	Level2  []int  `json:"level2,omitempty"`
-	Caption string `json:"caption"`         // the predicted class
-	Right   bool   `json:"right"`           // whether it is the true one
-	Class   string `json:"class,omitempty"` // the true one; "" in files of programs that did not write it
+	Level2  []int  `json:"level2,omitempty"` // of all levels below
+	Caption string `json:"caption"`          // the predicted class
+	Right   bool   `json:"right"`            // whether it is the true one
+	Class   string `json:"class,omitempty"`  // the true one; "" in files of programs that did not write it
 }
 
 // WriteExamples writes the examples of the run folder dir.
