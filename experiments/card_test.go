@@ -146,17 +146,42 @@ func TestCardSteps(t *testing.T) {
 			onCard.Device = "cuda"
 			for _, n := range []int{1, 2} {
 				got := trainSteps(t, onCard, n)
-				agree(t, got, trainSteps(t, onCPU, n))
+				agree(t, got, trainSteps(t, onCPU, n), tolerance{1e-5, 1e-4})
 				sameBits(t, trainSteps(t, onCard, n), got)
 			}
 		})
 	}
 }
 
-func agree(t *testing.T, got, want stepped) {
+// Rounded operands give what exact ones give, but for the rounding: to 10 bits of
+// fraction, and to 7.
+func TestCardMath(t *testing.T) {
+	wantCard(t)
+	c, err := LoadEmbedded("debug.yaml", []string{"method=coop+spotlighter", "shots=3", "train.batch=2"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := trainSteps(t, c, 1)
+	c.Device = "cuda"
+	exact := trainSteps(t, c, 1)
+	for math, within := range map[string]tolerance{cuda.TF32: {2e-3, 2e-2}, cuda.BF16: {3e-2, 1e-1}} {
+		c.Cuda.Math = math
+		got := trainSteps(t, c, 1)
+		agree(t, got, want, within)
+		if got.losses[0] == exact.losses[0] {
+			t.Errorf("the loss in %s is that in fp32, to the bit: %g", math, got.losses[0])
+		}
+		sameBits(t, trainSteps(t, c, 1), got)
+	}
+}
+
+// tolerance is of losses, and of variables, relative to their greatest elements.
+type tolerance struct{ loss, value float64 }
+
+func agree(t *testing.T, got, want stepped, within tolerance) {
 	t.Helper()
 	for i, w := range want.losses {
-		if math.Abs(got.losses[i]-w) > 1e-5*max(1, math.Abs(w)) {
+		if math.Abs(got.losses[i]-w) > within.loss*max(1, math.Abs(w)) {
 			t.Errorf("step %d: the loss is %g on the card, %g on the CPU", i+1, got.losses[i], w)
 		}
 	}
@@ -176,7 +201,7 @@ func agree(t *testing.T, got, want stepped) {
 		if len(w.Shape) == 0 && strings.HasSuffix(name, ".velocity") {
 			least = max(least, scalars) // a sum over all images and classes, which may cancel
 		}
-		if d := distance(got.values[name], w, least); d > 1e-4 {
+		if d := distance(got.values[name], w, least); d > within.value {
 			t.Errorf("%s of %v after %d steps: off by %.1e of its greatest element", name, w.Shape, len(want.losses), d)
 		}
 	}
@@ -217,7 +242,7 @@ func TestCardCell(t *testing.T) {
 		t.Errorf("base %g, novel %g, loss %g on the card; %g, %g, %g on the CPU", whole.Base, whole.Novel, whole.FinalLoss, onCPU.Base, onCPU.Novel, onCPU.FinalLoss)
 	}
 	env, err := (&Run{Dir: dir}).readEnv()
-	if card := cuda.Find().Cards[0].Name; err != nil || env.Sessions[0].GPU != "cuda:0, "+card {
+	if card := cuda.Find().Cards[0].Name; err != nil || !strings.HasPrefix(env.Sessions[0].GPU, "cuda:0, "+card+", fp32 by ") {
 		t.Errorf("env.json: computed by %q on %s (%v)", env.Sessions[0].GPU, card, err)
 	}
 	want := written(t, dir)

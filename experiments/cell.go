@@ -71,7 +71,7 @@ func (l *Lab) RunCell(ctx context.Context, c Config, say Progress) (res runfmt.R
 	}
 	l.log.SetOutput(run.log)
 	if l.device != nil {
-		if err := run.LogDevice(device.Describe(l.device)); err != nil {
+		if err := run.LogDevice(l.device.Name() + ", " + device.Arithmetic(l.device)); err != nil {
 			return res, run.Dir, false, err
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"spotlighter/graph"
 	"spotlighter/graph/cpu"
 	"spotlighter/internal/cache"
+	"spotlighter/internal/device"
 	"spotlighter/internal/weights"
 	"spotlighter/spotlight"
 )
@@ -32,7 +33,7 @@ func (c Config) CacheDir() (string, error) {
 func (l *Lab) featureStore(c Config, e *encoder, names []string) string {
 	path, _ := cpu.Path() // another way to sum has other last digits
 	if l.device != nil {
-		path = "cuda " + c.Cuda.Math
+		path = device.Arithmetic(l.device)
 	}
 	key := fmt.Sprintf("version %d, weights %s, features %s of %s, transform %+v, kernels %s",
 		featureVersion, l.model.Hash, strings.Join(e.names, "+"), c.featureKey(), l.model.Transform, path)

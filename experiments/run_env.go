@@ -41,7 +41,7 @@ type Session struct {
 	Go         string    `json:"go"`
 	Platform   string    `json:"platform"`
 	CPU        string    `json:"cpu"`
-	GPU        string    `json:"gpu"` // such as "cuda:0, NVIDIA H100 PCIe"; "none" where the CPU computed
+	GPU        string    `json:"gpu"` // such as "cuda:0, NVIDIA H100 PCIe, fp32 by cuBLAS 12.9.1"; "none" where the CPU computed
 	Threads    int       `json:"threads"`
 	Host       string    `json:"host"`
 	Command    []string  `json:"command"`

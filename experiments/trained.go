@@ -16,6 +16,7 @@ import (
 	"spotlighter/experiments/runfmt"
 	"spotlighter/graph"
 	"spotlighter/graph/cpu"
+	"spotlighter/graph/cuda"
 	"spotlighter/internal/device"
 	"spotlighter/internal/weights"
 	"spotlighter/spotlight"
@@ -96,6 +97,9 @@ func (t *Trained) open(ctx context.Context, dir string, u Use) error {
 		return fmt.Errorf("method %s tells apart the %d classes that it learned and no others: want --classes FILE with %s", c.Method[0], len(t.learned), strings.Join(t.learned, ", "))
 	}
 	c.Threads, c.Device = u.Threads, cmp.Or(u.Device, device.CPU)
+	if c.Device == device.CPU {
+		c.Cuda.Math = cuda.FP32 // what a card trained the CPU can use
+	}
 	if t.lab, err = openLab(c); err != nil {
 		return err
 	}

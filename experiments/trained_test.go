@@ -195,6 +195,16 @@ func TestTrainedRefuses(t *testing.T) {
 	if _, err := OpenTrained(context.Background(), dir, Use{Classes: []string{"red car"}, Batch: 1}); err == nil || !strings.Contains(err.Error(), "does not know car") {
 		t.Errorf("an unknown word: error is %v", err)
 	}
+	// What a card trained in bf16 is put to work on the CPU, too.
+	config := read(file(runfmt.ConfigFile))
+	write(file(runfmt.ConfigFile), bytes.Replace(bytes.Replace(config, []byte("math: fp32"), []byte("math: bf16"), 1), []byte("device: cpu"), []byte("device: cuda"), 1))
+	if bytes.Equal(read(file(runfmt.ConfigFile)), config) {
+		t.Fatalf("no device in\n%s", config)
+	}
+	if _, err := OpenTrained(context.Background(), dir, Use{Batch: 1, Threads: 1}); err != nil {
+		t.Error(err)
+	}
+	write(file(runfmt.ConfigFile), config)
 	result := read(file(runfmt.ResultFile))
 	if err := os.Remove(file(runfmt.ResultFile)); err != nil {
 		t.Fatal(err)

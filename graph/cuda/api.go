@@ -25,6 +25,8 @@ type api interface {
 	// multiplies says whether a library computes the product. multiply does.
 	multiplies(p kernels.Product) bool
 	multiply(p kernels.Product, a, b, c uint64) error
+	// library names it, "" without one, and says how many bytes it holds.
+	library() (name string, bytes int64)
 	// wait returns when all is done, and the first thing that went wrong.
 	wait() error
 }

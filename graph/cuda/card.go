@@ -3,10 +3,12 @@
 package cuda
 
 import (
+	"fmt"
 	"unsafe"
 
 	"gorgonia.org/cu"
 
+	"spotlighter/graph/cuda/blas"
 	"spotlighter/graph/cuda/kernels"
 )
 
@@ -16,6 +18,35 @@ type card struct {
 	modules   []cu.Module
 	functions []cu.Function
 	names     map[string]int // of functions
+	blas      *blas.Handle   // nil: the kernels multiply
+	version   string         // of cuBLAS
+	workspace int64          // bytes that it was given
+}
+
+// openBLAS gives the context cuBLAS, if there is one.
+func (c *card) openBLAS(capability int) error {
+	off, err := blas.Off()
+	if err != nil || off {
+		return err
+	}
+	if c.version, err = blas.Open(cu.Version() / 1000); err != nil {
+		return nil // the kernels multiply: doctor says why
+	}
+	bytes := blas.Workspace(capability)
+	at, err := c.alloc(bytes)
+	if err != nil {
+		return fmt.Errorf("%s for cuBLAS: %w (%s=off does without it)", size(bytes), err, blas.Variable)
+	}
+	c.workspace = bytes
+	c.blas, err = blas.New(at, bytes)
+	return err
+}
+
+func (c *card) library() (string, int64) {
+	if c.blas == nil {
+		return "", 0
+	}
+	return "cuBLAS " + c.version, c.workspace
 }
 
 func (c *card) alloc(bytes int64) (uint64, error) {
@@ -63,10 +94,10 @@ func (c *card) launch(kernel int, grid, block [3]int, args []unsafe.Pointer) err
 	return c.functions[kernel].Launch(grid[0], grid[1], grid[2], block[0], block[1], block[2], 0, cu.NoStream, args)
 }
 
-func (c *card) multiplies(kernels.Product) bool { return false }
+func (c *card) multiplies(kernels.Product) bool { return c.blas != nil }
 
-func (c *card) multiply(kernels.Product, uint64, uint64, uint64) error {
-	return cu.NotSupported
+func (c *card) multiply(p kernels.Product, x, y, to uint64) error {
+	return c.blas.Multiply(p, x, y, to)
 }
 
 func (c *card) wait() error { return cu.Synchronize() }

@@ -16,6 +16,7 @@ import (
 	"spotlighter/graph"
 	"spotlighter/graph/cpu"
 	"spotlighter/graph/cuda"
+	"spotlighter/graph/cuda/blas"
 	"spotlighter/layers"
 )
 
@@ -138,7 +139,7 @@ func TestOnlyInputsAndOutputsMove(t *testing.T) {
 // What does not fit is refused before anything is launched, with what is needed,
 // what is free, and a batch that would fit; that batch does.
 func TestMemory(t *testing.T) {
-	out, inside := inMachine(t, fmt.Sprintf("EMULATOR_MEMORY=%d", 1<<20))
+	out, inside := inMachine(t, fmt.Sprintf("EMULATOR_MEMORY=%d", 1<<20), blas.Variable+"=off")
 	if !inside {
 		if !strings.Contains(out, "--- PASS") {
 			t.Error(out)
@@ -172,7 +173,7 @@ func TestMemory(t *testing.T) {
 
 // Programs and variables that are gone give their memory back.
 func TestMemoryIsGivenBack(t *testing.T) {
-	out, inside := inMachine(t, fmt.Sprintf("EMULATOR_MEMORY=%d", 1<<20))
+	out, inside := inMachine(t, fmt.Sprintf("EMULATOR_MEMORY=%d", 1<<20), blas.Variable+"=off")
 	if !inside {
 		if !strings.Contains(out, "--- PASS") {
 			t.Error(out)
@@ -283,11 +284,45 @@ func TestBadIndex(t *testing.T) {
 	}
 }
 
-// Products of rounded operands are refused, not computed in another way.
+// Products of rounded operands are refused where a card has no tensor cores for
+// them, not computed in another way.
 func TestMath(t *testing.T) {
 	for _, math := range []string{cuda.TF32, cuda.BF16} {
-		if _, err := cuda.Open(0, math); err == nil || !strings.Contains(err.Error(), "products in "+math+" are not there yet") {
-			t.Error(err)
+		out, inside := inMachine(t, "EMULATOR_CAPABILITY=7.5", "MATH="+math)
+		if inside {
+			if _, err := cuda.Open(0, cuda.FP32); err != nil {
+				t.Fatal(err)
+			}
+			_, err := cuda.Open(0, os.Getenv("MATH"))
+			t.Log(err)
+			return
+		}
+		if !strings.Contains(out, "emulated card has compute capability 7.5, products in "+math+" need 8.0") {
+			t.Error(out)
+		}
+	}
+}
+
+// What cuBLAS is given counts as the device's, and where it finds no room a user
+// learns how to do without it.
+func TestWorkspace(t *testing.T) {
+	for environment, want := range map[string]string{
+		"":                                    "peak 4194304, emulated card, fp32 by cuBLAS 12.4.5",
+		blas.Variable + "=off":                "peak 0, emulated card, fp32 by own kernels",
+		blas.Variable + "=of":                 `SPOTLIGHTER_CUBLAS is "of", want off or nothing`,
+		fmt.Sprint("EMULATOR_MEMORY=", 1<<20): "SPOTLIGHTER_CUBLAS=off does without it",
+	} {
+		out, inside := inMachine(t, environment)
+		if inside {
+			if d, err := cuda.Open(0, cuda.FP32); err != nil {
+				t.Log(err)
+			} else {
+				t.Logf("peak %d, %s", d.(*cuda.Device).Peak(), d.(*cuda.Device).Arithmetic())
+			}
+			return
+		}
+		if !strings.Contains(out, want) {
+			t.Errorf("%s: %s, want %q", environment, out, want)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package cuda
 
 import (
+	"cmp"
 	"fmt"
 	"runtime"
 	"sync/atomic"
@@ -37,10 +38,15 @@ func (d *Device) do(job func() error) error {
 // Name implements graph.Device.
 func (d *Device) Name() string { return d.name }
 
-// Card is what the device was when it was opened.
-func (d *Device) Card() Card { return d.card }
+// Arithmetic says what the last digits of its numbers depend on: the card, and how
+// and by what products are computed.
+func (d *Device) Arithmetic() string {
+	by, _ := d.api.library()
+	return fmt.Sprintf("%s, %s by %s", d.card.Name, d.math, cmp.Or(by, "own kernels"))
+}
 
-// Peak is the most memory, in bytes, that was allocated on the card at a time.
+// Peak is the most memory, in bytes, that was allocated on the card at a time. The
+// driver's context is not counted.
 func (d *Device) Peak() int64 { return d.peak.Load() }
 
 // alloc is called inside a job.

@@ -5,12 +5,14 @@ package cuda
 import (
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"sync"
 
 	"gorgonia.org/cu"
 
 	"spotlighter/graph"
+	"spotlighter/graph/cuda/blas"
 	"spotlighter/graph/cuda/driver"
 	"spotlighter/graph/cuda/kernels"
 )
@@ -24,12 +26,9 @@ var opened = struct {
 
 // Open opens a card for programs whose products are computed by math.
 func Open(card int, math string) (graph.Device, error) {
-	if math != FP32 {
-		return nil, fmt.Errorf("products in %s are not there yet: this program's kernels compute in %s alone", math, FP32)
-	}
 	opened.Lock()
 	defer opened.Unlock()
-	key := fmt.Sprintf("%d %s", card, math)
+	key := fmt.Sprintf("%d %s %s", card, math, os.Getenv(blas.Variable))
 	if d := opened.devices[key]; d != nil {
 		return d, nil
 	}
@@ -44,7 +43,10 @@ func Open(card int, math string) (graph.Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := newDevice(fmt.Sprintf("cuda:%d", card), c, math, func() (api, error) { return openCard(card, dev) })
+	if math != FP32 && c.Major < tensorCores {
+		return nil, fmt.Errorf("%s has compute capability %d.%d, products in %s need %d.0 (cuda.math and --math choose)", c.Name, c.Major, c.Minor, math, tensorCores)
+	}
+	d, err := newDevice(fmt.Sprintf("cuda:%d", card), c, math, func() (api, error) { return openCard(card, c, math, dev) })
 	if err != nil {
 		return nil, err
 	}
@@ -64,8 +66,9 @@ func count() (int, error) {
 	return n, err
 }
 
-// least is the compute capability that the kernels need.
-const least = 7
+// Compute capabilities: the least that the kernels need, and that tensor cores for
+// tf32 and bf16 come with.
+const least, tensorCores = 7, 8
 
 // inspect reads what the driver knows of a card.
 func inspect(i int) (c Card, dev cu.Device, err error) {
@@ -88,7 +91,7 @@ func inspect(i int) (c Card, dev cu.Device, err error) {
 }
 
 // openCard makes a context on the thread that calls it, and loads the kernels.
-func openCard(i int, dev cu.Device) (api, error) {
+func openCard(i int, found Card, math string, dev cu.Device) (api, error) {
 	ctx, err := dev.MakeContext(cu.SchedAuto)
 	if err != nil {
 		return nil, fmt.Errorf("card %d: no context: %w", i, err)
@@ -100,6 +103,14 @@ func openCard(i int, dev cu.Device) (api, error) {
 		return nil, fmt.Errorf("card %d: the driver does not take the kernels (an older one than CUDA 11's?): %w", i, err)
 	}
 	c.modules = append(c.modules, m)
+	if err := c.openBLAS(found.Major); err != nil {
+		_ = ctx.Destroy()
+		return nil, fmt.Errorf("card %d: %w", i, err)
+	}
+	if math != FP32 && c.blas == nil {
+		_ = ctx.Destroy()
+		return nil, fmt.Errorf("card %d: products in %s need cuBLAS, and doctor says why there is none", i, math)
+	}
 	return c, nil
 }
 
@@ -113,6 +124,11 @@ func Find() Found {
 	}
 	v := cu.Version()
 	f.Driver = fmt.Sprintf("%d.%d", v/1000, v%1000/10)
+	if off, err := blas.Off(); off {
+		f.BLASErr = fmt.Errorf("%s=off: the program's own kernels compute products", blas.Variable)
+	} else if f.BLASErr = err; err == nil {
+		f.BLAS, f.BLASErr = blas.Open(v / 1000)
+	}
 	for i := range n {
 		c, _, err := inspect(i)
 		if err == nil {
@@ -142,10 +158,14 @@ func newDevice(name string, card Card, math string, open func() (api, error)) (*
 		runtime.LockOSThread()
 		var err error
 		d.api, err = open()
-		failed <- err
 		if err != nil {
+			failed <- err
 			return // and the thread ends
 		}
+		_, bytes := d.api.library()
+		d.held.Store(bytes)
+		d.peak.Store(bytes)
+		failed <- nil
 		for job := range d.jobs {
 			job()
 		}

@@ -28,10 +28,11 @@ func Check(name string) error {
 	return nil
 }
 
-// Describe names a device and its card.
-func Describe(d graph.Device) string {
+// Arithmetic says what the last digits of a device's numbers depend on: its card,
+// and how and by what products are computed.
+func Arithmetic(d graph.Device) string {
 	if c, ok := d.(*cuda.Device); ok {
-		return d.Name() + ", " + c.Card().Name
+		return c.Arithmetic()
 	}
 	return d.Name()
 }
@@ -44,10 +45,13 @@ func Open(name, math string) (d graph.Device, note string, err error) {
 	}
 	switch name {
 	case CPU:
-		return nil, "", nil
+		return nil, "", onCPU(math)
 	case "auto":
 		d, err := cuda.Open(0, math)
 		if err != nil {
+			if math := onCPU(math); math != nil {
+				return nil, "", fmt.Errorf("device auto takes no card (%w), and %w", err, math)
+			}
 			return nil, fmt.Sprintf("device auto takes the CPU: %v", err), nil
 		}
 		return d, "device auto takes " + d.Name(), nil
@@ -60,4 +64,12 @@ func Open(name, math string) (d graph.Device, note string, err error) {
 		return nil, "", fmt.Errorf("device %s: %w", name, err)
 	}
 	return d, "", nil
+}
+
+// onCPU refuses what the CPU would compute in another way.
+func onCPU(math string) error {
+	if math != cuda.FP32 {
+		return fmt.Errorf("the CPU computes products in %s, not in %s (cuda.math and --math choose)", cuda.FP32, math)
+	}
+	return nil
 }

@@ -88,6 +88,10 @@ static bool inside(uint64_t p, size_t n) {
   return p + n <= it->first + it->second;
 }
 
+// What the emulated cuBLAS asks.
+API emulator_inside(uint64_t p, uint64_t n) { return inside(p, n); }
+extern "C" __attribute__((visibility("default"))) void emulator_note(const char *call, long long n) { note(call, n); }
+
 API cuInit(unsigned) { return (int)setting("EMULATOR_INIT", 0); }
 API cuDriverGetVersion(int *v) { *v = 12040; return SUCCESS; }
 API cuDeviceGetCount(int *n) { *n = (int)setting("EMULATOR_CARDS", 1); return SUCCESS; }
@@ -119,6 +123,7 @@ API cuCtxDestroy_v2(Context *c) {
   return SUCCESS;
 }
 API cuCtxSetCurrent(Context *c) { context = c; return SUCCESS; }
+API cuCtxGetCurrent(Context **c) { *c = context; return SUCCESS; }
 API cuCtxSynchronize() { WANT_CONTEXT; return SUCCESS; }
 
 API cuMemGetInfo_v2(size_t *free, size_t *total) {

@@ -50,6 +50,9 @@ func (l *List) Gemm(p Product, e Epilogue) error {
 		if p.LDC != p.N || p.Batch > 1 && p.StrideC != p.M*p.N {
 			return fmt.Errorf("the epilogue of a product wants a dense result")
 		}
+		if e.Residual == p.C {
+			return fmt.Errorf("the epilogue of a product wants a residual that the product does not lie over")
+		}
 		n := p.M * p.N * p.Batch
 		return l.Each("epilogue", n, p.C, e.Bias, e.Residual, n, p.N, e.QuickGELU)
 	}
