@@ -128,7 +128,7 @@ func openPlain(ctx context.Context, c Config, checkpoint string, u Use) (*Traine
 	if t.method, err = methods.New(c.Method[0], options(c)); err != nil {
 		return nil, err
 	}
-	return t, t.compile(ctx, false)
+	return t, t.compile(ctx)
 }
 
 // keep remembers the class texts [C, T].

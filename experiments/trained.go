@@ -38,6 +38,9 @@ type Trained struct {
 	program *graph.Program
 	images  graph.Tensor // [Batch, 3, S, S]
 	text    graph.Tensor // unit class texts [C, D]; the zero Tensor where they depend on the image
+	known   methods.Classes
+	score   pruneScore
+	views   bool
 }
 
 // Use says how a run is put to work.
@@ -125,7 +128,8 @@ func (t *Trained) open(ctx context.Context, dir string, u Use) error {
 	if err := t.load(ctx, filepath.Join(dir, runfmt.CheckpointFile)); err != nil {
 		return err
 	}
-	return t.compile(ctx, u.Views)
+	t.views = u.Views
+	return t.compile(ctx)
 }
 
 // checkWeights refuses another CLIP than the run's.
@@ -202,39 +206,46 @@ func learnedValues(path string) (map[string]graph.Tensor, error) {
 	return values, nil
 }
 
-// compile builds the program from images to logits.
-func (t *Trained) compile(ctx context.Context, views bool) error {
+// compile prepares the classes and builds the program.
+func (t *Trained) compile(ctx context.Context) error {
 	c, l := t.Config, t.lab
-	cl, err := l.classes(ctx, c, t.Classes)
-	if err != nil {
+	var err error
+	if t.known, err = l.classes(ctx, c, t.Classes); err != nil {
 		return err
 	}
-	if err := l.reword(ctx, c, &cl); err != nil {
+	if err := l.reword(ctx, c, &t.known); err != nil {
 		return err
 	}
-	t.vars = methods.ForClasses(t.vars, t.learned, cl, c.Spotlight)
-	if t.text, err = l.text(ctx, t.method, cl, t.vars); err != nil {
+	t.vars = methods.ForClasses(t.vars, t.learned, t.known, c.Spotlight)
+	if t.text, err = l.text(ctx, t.method, t.known, t.vars); err != nil {
 		return err
 	}
-	score, err := l.pruneScore(ctx, c, t.Classes)
-	if err != nil {
+	if t.score, err = l.pruneScore(ctx, c, t.Classes); err != nil {
 		return err
 	}
-	s, mc, err := l.scope(t.vars)
-	if err != nil {
-		return err
-	}
-	s.Called("predict")
 	side := l.model.Vision.ImageSize
 	t.images = graph.NewTensor(graph.Float32, t.Batch, 3, side, side)
+	t.program, err = t.build(t.Batch)
+	return err
+}
+
+// build makes the program from images to logits, for so many images.
+func (t *Trained) build(batch int) (*graph.Program, error) {
+	c, cl := t.Config, t.known
+	s, mc, err := t.lab.scope(t.vars)
+	if err != nil {
+		return nil, err
+	}
+	s.Called("predict")
+	side := mc.Model.Vision.ImageSize
 	outputs := map[string]*graph.Node{}
 	err = graph.Try(func() {
-		images := s.Input(imagesInput, s.Dtype(), t.images.Shape...)
+		images := s.Input(imagesInput, s.Dtype(), batch, 3, side, side)
 		var pass vit.Output
 		if methods.ReadsImages(c.Method[0]) {
 			pass = t.method.Image(mc, cl, images)
 		} else {
-			pass = mc.Vision.ForwardBy(images, score(s, mc.Vision))
+			pass = mc.Vision.ForwardBy(images, t.score(s, mc.Vision))
 		}
 		f := spotlight.Encode(c.features(), mc.Vision, pass)
 		batch := methods.Batch{Features: f, Images: images, Pass: pass}
@@ -243,7 +254,7 @@ func (t *Trained) compile(ctx context.Context, views bool) error {
 		}
 		out := t.method.Build(mc, cl, batch)
 		outputs["image"], outputs["logits"] = f.Image, out.Logits
-		if !views {
+		if !t.views {
 			return
 		}
 		maps.Copy(outputs, out.Named)
@@ -255,10 +266,9 @@ func (t *Trained) compile(ctx context.Context, views bool) error {
 		}
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	t.program, err = s.Compile(l.pool, outputs)
-	return err
+	return s.Compile(t.lab.pool, outputs)
 }
 
 // Texts are the unit texts [C, D] that the run has for any classes.

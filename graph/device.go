@@ -3,6 +3,7 @@ package graph
 import (
 	"context"
 	"fmt"
+	"maps"
 	"runtime"
 	"slices"
 	"sync"
@@ -49,6 +50,8 @@ type Code struct {
 	// Keep lists the outputs and updates that lie in the memory of a variable which
 	// an update writes. They are worth what it was before.
 	Keep []int
+	// Names are the outputs' values by name.
+	Names map[string]int
 }
 
 // CodeStep is one op: its operands and its result are values.
@@ -195,9 +198,9 @@ type loaded struct {
 	values          []int // of the outputs
 }
 
-// load compiles the program for a device.
-func (p *Program) load(d Device) error {
-	c := &Code{Arena: p.plan.arena}
+// Code describes the program as a Device gets it.
+func (p *Program) Code() *Code {
+	c := &Code{Arena: p.plan.arena, Names: maps.Clone(p.outputs)}
 	for _, v := range p.plan.values {
 		c.Values = append(c.Values, CodeValue{Type: v.typ, Root: v.root, Off: v.off})
 	}
@@ -214,7 +217,7 @@ func (p *Program) load(d Device) error {
 		c.Values[b.value].Var = b.v
 	}
 	for i, v := range p.plan.values {
-		if v.leaf && p.values[i].filled() {
+		if v.leaf && c.Values[i].Input == "" && c.Values[i].Var == nil {
 			c.Values[i].Const = &p.values[i]
 		}
 	}
@@ -224,7 +227,6 @@ func (p *Program) load(d Device) error {
 	for i := range p.before {
 		c.Keep = append(c.Keep, i)
 	}
-	l := &loaded{device: d, inputs: make([]Tensor, len(c.Inputs))}
 	for _, i := range p.outputs {
 		if !slices.Contains(c.Outputs, i) {
 			c.Outputs = append(c.Outputs, i)
@@ -232,6 +234,13 @@ func (p *Program) load(d Device) error {
 	}
 	slices.Sort(c.Keep)
 	slices.Sort(c.Outputs)
+	return c
+}
+
+// load compiles the program for a device.
+func (p *Program) load(d Device) error {
+	c := p.Code()
+	l := &loaded{device: d, inputs: make([]Tensor, len(c.Inputs))}
 	var err error
 	if l.Executor, err = d.Compile(c); err != nil {
 		return err

@@ -16,7 +16,8 @@ import (
 //   - any number of threads and a second run give the same bits;
 //   - the value agrees with Want;
 //   - Gorgonia's own machines compute the same from the same graph;
-//   - the CUDA kernels of each op compute the same, interpreted.
+//   - the CUDA kernels of each op compute the same, interpreted;
+//   - the ops that have a form in ONNX can be written.
 func Check(t *testing.T, c Case) {
 	t.Helper()
 	t.Run(c.Name, func(t *testing.T) {
@@ -43,6 +44,7 @@ func Check(t *testing.T, c Case) {
 		} else {
 			t.Logf("not by CUDA kernels: %s", c.SkipCUDA)
 		}
+		c.onnx(t)
 		if c.SkipStock == "" {
 			c.stock(t, exact)
 		} else {

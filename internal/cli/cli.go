@@ -73,7 +73,7 @@ func rootCommand() *cobra.Command {
 	root.AddCommand(quickstartCommand(), runCommand(), sweepCommand(), paramsCommand(), pretrainCommand(), dataCommand(),
 		weightsCommand(), tokenizeCommand(), encodeCommand())
 	root.AddCommand(newCommand(), configCommand(), tableCommand(), ablationsCommand(), reportCommand(), plotCommand(), benchCommand(), doctorCommand(), cacheCommand(), lookCommand(), predictCommand())
-	root.AddCommand(gradcheckCommand(), graphCommand())
+	root.AddCommand(gradcheckCommand(), graphCommand(), onnxCommand())
 	root.SetHelpCommand(helpCommand(root))
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	checkUsage(root)

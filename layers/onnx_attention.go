@@ -1,0 +1,100 @@
+package layers
+
+import (
+	"math"
+	"slices"
+
+	"spotlighter/graph/onnx"
+)
+
+// onnxHeads takes packed qkv [..., 3W] of heads apart: queries, keys and values
+// [..., H, N, d] of x [..., N, 3W], where lead are its sizes before the last axis, N
+// the last of these.
+func onnxHeads(b *onnx.Builder, x onnx.Value, lead []int, w, heads int) (q, k, v onnx.Value) {
+	n := len(lead)
+	x = b.Reshape(x, append(slices.Clone(lead), 3, heads, w/heads)...) // [..., N, 3, H, d]
+	perm := make([]int, n+3)
+	for i := range n - 1 {
+		perm[i+1] = i
+	}
+	perm[0], perm[n], perm[n+1], perm[n+2] = n, n+1, n-1, n+2
+	x = b.Transpose(x, perm...) // [3, ..., H, N, d]
+	part := func(i int) onnx.Value { return b.Gather(x, b.Ints([]int{i}), 0) }
+	return part(0), part(1), part(2)
+}
+
+// onnxScores is q kT/sqrt(d) of q [..., N, d] and k [..., M, d], with so many axes.
+func onnxScores(b *onnx.Builder, q, k onnx.Value, axes, d int) onnx.Value {
+	q = b.Mul(q, b.Scalar(1/math.Sqrt(float64(d))))
+	return b.MatMul(q, b.Swap(k, axes))
+}
+
+func (o attention) ONNX(b *onnx.Builder, out onnx.Type, in []onnx.Operand) (onnx.Value, error) {
+	n, w := out.Shape[1], out.Last()
+	q, k, v := onnxHeads(b, in[0].Value, out.Shape[:2], w, o.Heads) // [B, H, N, d]
+	s := onnxScores(b, q, k, 4, w/o.Heads)
+	if o.Causal {
+		s = b.Add(s, onnxCausal(b, n))
+	}
+	y := b.MatMul(b.Softmax(s), v) // [B, H, N, d]
+	return b.Reshape(b.Transpose(y, 0, 2, 1, 3), out.Shape...), nil
+}
+
+// onnxCausal hides what follows: [n, n], 0 up to the diagonal and -Inf after it.
+func onnxCausal(b *onnx.Builder, n int) onnx.Value {
+	mask := make([]float32, n*n)
+	for i := range mask {
+		if i%n > i/n {
+			mask[i] = float32(math.Inf(-1))
+		}
+	}
+	return b.Floats(mask, n, n)
+}
+
+func (o firstAttention) ONNX(b *onnx.Builder, out onnx.Type, in []onnx.Operand) (onnx.Value, error) {
+	w := in[0].Last() / 3
+	q, k, _ := onnxHeads(b, in[0].Value, in[0].Shape[:2], w, o.Heads) // [B, H, N, d]
+	s := onnxScores(b, b.Slice(q, 2, 0, 1), k, 4, w/o.Heads)          // [B, H, 1, N]
+	return b.Reshape(b.Softmax(s), out.Shape...), nil
+}
+
+// ONNX has the prefix attend to itself, and the texts, each padded to the longest,
+// to the prefix and to themselves.
+func (o sharedAttention) ONNX(b *onnx.Builder, out onnx.Type, in []onnx.Operand) (onnx.Value, error) {
+	s, w, p, lengths := out.Shape, out.Last(), o.Prefix, decode(o.Lengths)
+	items, rows, texts, longest := count(s[:len(s)-2]), s[len(s)-2], len(lengths), slices.Max(lengths)
+	x := b.Reshape(in[0].Value, items, rows, 3*w)
+
+	q, k, v := onnxHeads(b, b.Slice(x, 1, 0, p), []int{items, p}, w, o.Heads) // [B, H, P, d]
+	y := b.MatMul(b.Softmax(b.Add(onnxScores(b, q, k, 4, w/o.Heads), onnxCausal(b, p))), v)
+	first := b.Reshape(b.Transpose(y, 0, 2, 1, 3), items, p, w)
+	one := []int{items, 1, o.Heads, p, w / o.Heads}
+	k, v = b.Reshape(k, one...), b.Reshape(v, one...) // [B, 1, H, P, d]
+
+	take, back := padded(p, lengths)
+	own := b.Gather(x, b.Ints(take, len(take)), 1)                                         // [B, T*L, 3W]
+	q, k2, v2 := onnxHeads(b, own, []int{items, texts, longest}, w, o.Heads)               // [B, T, H, L, d]
+	to := b.Add(onnxScores(b, q, k2, 5, w/o.Heads), onnxCausal(b, longest))                // [B, T, H, L, L]
+	a := b.Softmax(b.Concat(4, onnxScores(b, q, k, 5, w/o.Heads), to))                     // [B, T, H, L, P+L]
+	y = b.Add(b.MatMul(b.Slice(a, 4, 0, p), v), b.MatMul(b.Slice(a, 4, p, p+longest), v2)) // [B, T, H, L, d]
+	rest := b.Reshape(b.Transpose(y, 0, 1, 3, 2, 4), items, texts*longest, w)              // [B, T*L, W]
+	all := b.Concat(1, first, b.Gather(rest, b.Ints(back, len(back)), 1))                  // [B, P+R, W]
+	return b.Reshape(all, s...), nil
+}
+
+// padded is which rows make texts of equal lengths, of texts that lie without gaps
+// after a prefix, and which of those rows are the texts' own. A row is hidden from
+// those before it, so that what a text is padded with, its last row, changes nothing.
+func padded(prefix int, lengths []int) (take, back []int) {
+	longest, row := slices.Max(lengths), prefix
+	for t, n := range lengths {
+		for i := range longest {
+			take = append(take, row+min(i, n-1))
+		}
+		for i := range n {
+			back = append(back, t*longest+i)
+		}
+		row += n
+	}
+	return take, back
+}
