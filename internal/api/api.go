@@ -23,7 +23,7 @@ import (
 
 // Packages are those that a reader of the documentation builds on, by their
 // folders below the module's root.
-var Packages = []string{"graph", "graph/optest", "layers", "vit", "vit/preprocess", "textenc", "spotlight", "optim", "experiments", "experiments/methods"}
+var Packages = []string{"graph", "graph/onnx", "graph/optest", "layers", "vit", "vit/preprocess", "textenc", "spotlight", "optim", "experiments", "experiments/methods"}
 
 // File is the name of a listing in its package's folder.
 const File = "api.txt"

@@ -36,7 +36,7 @@ func TestONNXCommand(t *testing.T) {
 	}
 	for _, want := range []string{
 		"operators: images to belief, candidates, image, index, kept, logits, sample-wise, score, semantic-wise, weight",
-		"spotlighter: program predict of method coop+spotlighter: onnx: spotlight/scramble: op scramble has no form in ONNX",
+		"spotlighter: program predict of method coop+spotlighter: onnx: spotlight.selection/scramble: op scramble has no form in ONNX",
 	} {
 		if !strings.Contains(said, want) {
 			t.Errorf("%q does not say %q", said, want)
