@@ -25,9 +25,10 @@ func onnxCommand() *cobra.Command {
 		Use:   "onnx (CONFIG.yaml [key=value...] | --run RUN) -o FILE.onnx",
 		Short: "Export an image encoder, or what a run learned, as an ONNX model with its weights",
 		Long: `Write a program as a model in ONNX's standard operators, for other runtimes: of a
-configuration the frozen image encoder (encode), of a finished run what it learned,
-from images to the logits of its classes (predict), with what it looked at. The
-weights are part of the file; beyond 2 GiB they are in FILE.onnx.data, beside it.
+configuration's first method the frozen image encoder (encode), of a finished run
+what it learned, from images to the logits of its classes (predict), with what it
+looked at. The weights are part of the file; beyond 2 GiB they are in FILE.onnx.data,
+beside it.
 
 Models take images [batch, 3, S, S], float32: the shorter side resized to S by
 bicubic interpolation, the middle square, each channel less its mean and divided by
@@ -109,14 +110,14 @@ func (f *onnxFlags) export(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	written, err := x.Save(f.output)
+	if err != nil {
+		return err
+	}
 	if f.check > 0 {
 		if err := x.SaveTestData(ctx, filepath.Dir(f.output), f.check); err != nil {
 			return err
 		}
-	}
-	written, err := x.Save(f.output)
-	if err != nil {
-		return err
 	}
 	for _, path := range written {
 		i, err := os.Stat(path)
