@@ -121,7 +121,11 @@ func (e *exporter) inputs(m *Model) error {
 		if err != nil {
 			return fmt.Errorf("onnx: input %s: %w", e.code.Values[i].Input, err)
 		}
-		x := Operand{e.name(e.code.Values[i].Input), t}
+		name := e.code.Values[i].Input
+		if e.names[name] > 0 {
+			return fmt.Errorf("onnx: input %s: an output has its name", name)
+		}
+		x := Operand{e.name(name), t}
 		e.values[i] = x.Value
 		m.inputs = append(m.inputs, x)
 		if len(t.Shape) > 0 && t.Shape[0] == -1 {

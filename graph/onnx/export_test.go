@@ -185,7 +185,8 @@ func TestWhatCannotBeExported(t *testing.T) {
 	}
 }
 
-// What trains is refused, and so is Float64.
+// What trains is refused, and so are Float64 and a name that is an input's and an
+// output's.
 func TestPrograms(t *testing.T) {
 	s := graph.New(graph.NewStore(nil), graph.Float32)
 	w := s.Var("w", graph.State, graph.Zeros, 2)
@@ -201,6 +202,13 @@ func TestPrograms(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := onnx.Export(p, nil); err == nil || err.Error() != "onnx: input x: floats are float64, want float32" {
+		t.Error(err)
+	}
+	s = graph.New(graph.NewStore(nil), graph.Float32)
+	if p, err = s.Compile(cpu.NewPool(1), map[string]*Node{"x": layers.Exp(s.Input("x", graph.Float32, 2))}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := onnx.Export(p, nil); err == nil || err.Error() != "onnx: input x: an output has its name" {
 		t.Error(err)
 	}
 }
