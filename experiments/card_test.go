@@ -201,6 +201,11 @@ func agree(t *testing.T, got, want stepped, within tolerance) {
 		if len(w.Shape) == 0 && strings.HasSuffix(name, ".velocity") {
 			least = max(least, scalars) // a sum over all images and classes, which may cancel
 		}
+		if strings.HasSuffix(name, "head_log_temp.velocity") {
+			// Differences that cancel to a thousandth of their size: on the CPU, too,
+			// avx512 and portable code are 1e-4 of it apart.
+			least = max(least, 1e-2)
+		}
 		if d := distance(got.values[name], w, least); d > within.value {
 			t.Errorf("%s of %v after %d steps: off by %.1e of its greatest element", name, w.Shape, len(want.losses), d)
 		}

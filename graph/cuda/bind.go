@@ -113,7 +113,7 @@ func (b *build) finish() {
 // signatures are the parameters of each kernel.
 var signatures = sync.OnceValue(func() map[string][]kernels.Kind {
 	of := map[string][]kernels.Kind{}
-	for _, e := range kernels.Entries(kernels.Base) {
+	for _, e := range kernels.Entries(kernels.Base + kernels.TensorCores) {
 		of[e.Name] = e.Params
 	}
 	return of

@@ -6,6 +6,9 @@
 // out. All computed values of all programs lie in one arena, since one program
 // runs at a time; one goroutine, locked to its thread, calls the driver.
 //
+// Products of matrices are computed by cuBLAS (package blas) where a machine has it,
+// else by the kernels.
+//
 // The card is reached only in binaries built with the tag cuda_backend; README
 // says how. Everything else is plain Go, and builds and runs without CUDA.
 package cuda

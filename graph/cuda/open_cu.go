@@ -97,19 +97,21 @@ func openCard(i int, found Card, math string, dev cu.Device) (api, error) {
 		return nil, fmt.Errorf("card %d: no context: %w", i, err)
 	}
 	c := &card{ctx: ctx, names: map[string]int{}}
-	m, err := cu.LoadData(kernels.Base)
-	if err != nil {
-		_ = ctx.Destroy() // err says more
-		return nil, fmt.Errorf("card %d: the driver does not take the kernels (an older one than CUDA 11's?): %w", i, err)
+	modules := []string{kernels.Base}
+	if math != FP32 {
+		modules = append(modules, kernels.TensorCores)
 	}
-	c.modules = append(c.modules, m)
+	for _, ptx := range modules {
+		m, err := cu.LoadData(ptx)
+		if err != nil {
+			_ = ctx.Destroy() // err says more
+			return nil, fmt.Errorf("card %d: the driver does not take the kernels (an older one than CUDA 11's?): %w", i, err)
+		}
+		c.modules = append(c.modules, m)
+	}
 	if err := c.openBLAS(found.Major); err != nil {
 		_ = ctx.Destroy()
 		return nil, fmt.Errorf("card %d: %w", i, err)
-	}
-	if math != FP32 && c.blas == nil {
-		_ = ctx.Destroy()
-		return nil, fmt.Errorf("card %d: products in %s need cuBLAS, and doctor says why there is none", i, math)
 	}
 	return c, nil
 }

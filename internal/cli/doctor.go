@@ -85,7 +85,7 @@ var remedies = []struct{ lack, remedy string }{
 	{"built without CUDA", "needs Go, a C compiler and the headers of CUDA 12 or 13, no card: graph/cuda/go build -o spotlighter ."},
 	{"no NVIDIA driver", "install NVIDIA's driver (Debian: nvidia-driver; in a container: the NVIDIA container toolkit and --gpus all); nvidia-smi shows whether it works"},
 	{"finds no card", "nvidia-smi -L lists the cards; CUDA_VISIBLE_DEVICES may hide them"},
-	{"libcublas", "optional: install libcublas 12 or 13, of CUDA or of the wheel nvidia-cublas, and put its folder into LD_LIBRARY_PATH; until then the program's own kernels compute products"},
+	{"libcublas", "optional: install libcublas 12 or 13, of CUDA or of the wheel nvidia-cublas, and put its folder into LD_LIBRARY_PATH; until then products are computed by the program's own kernels"},
 }
 
 func remedy(lack string) string {

@@ -52,7 +52,9 @@ class Torch:
 
         torch.manual_seed(1)
         torch.set_default_device(device)
-        torch.set_float32_matmul_precision({"fp32": "highest", "tf32": "high", "bf16": "medium"}[math])
+        torch.set_float32_matmul_precision("highest" if math == "fp32" else "high")
+        if math == "bf16":  # weights and activations too, as is usual there
+            torch.set_default_dtype(torch.bfloat16)
         torch.set_num_threads(threads)
         self.torch, self.hf, self.repeat = torch, transformers, repeat
 

@@ -39,6 +39,7 @@ struct Block {
 Block now;
 int current; // thread of the block
 std::vector<Fiber> fibers;
+std::vector<const unsigned *> given; // by thread, to the others of its warp
 
 #if defined(__x86_64__)
 void *scheduler;
@@ -151,8 +152,23 @@ unsigned k_shuffle(unsigned value, int mask) {
   return got;
 }
 
+const unsigned *const *k_give(const unsigned *words) {
+  given[current] = words;
+  fibers[current].state = AtShuffle;
+  leave();
+  return &given[current / warp * warp];
+}
+
+void k_taken() {
+  fibers[current].state = AtShuffle;
+  leave();
+}
+
 Fault run_blocks(Call kernel, void **args, int blocks, int threads) {
-  if ((int)fibers.size() < threads) fibers.resize(threads);
+  if ((int)fibers.size() < threads) {
+    fibers.resize(threads);
+    given.resize(threads);
+  }
   for (int b = 0; b < blocks; b++) {
     now = {kernel, args, b, threads};
     Fault f = run_block();

@@ -25,12 +25,13 @@
 
 #define SPOTLIGHTER_HOST
 #include "../kernels/src/base.cu"
+#include "../kernels/src/tensor.cu"
 
 #define API extern "C" __attribute__((visibility("default"))) int
 
 enum {
   SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, INVALID_DEVICE = 101, INVALID_IMAGE = 200,
-  INVALID_CONTEXT = 201, INVALID_PTX = 218, INVALID_HANDLE = 400, NOT_FOUND = 500, ILLEGAL_ADDRESS = 700,
+  INVALID_CONTEXT = 201, NO_BINARY = 209, INVALID_PTX = 218, INVALID_HANDLE = 400, NOT_FOUND = 500, ILLEGAL_ADDRESS = 700,
   LAUNCH_FAILED = 719,
 };
 
@@ -102,10 +103,14 @@ API cuDeviceGet(int *d, int i) {
 }
 API cuDeviceGetName(char *s, int n, int) { snprintf(s, n, "emulated card"); return SUCCESS; }
 API cuDeviceTotalMem_v2(size_t *n, int) { *n = setting("EMULATOR_MEMORY", 2l << 30); return SUCCESS; }
-API cuDeviceGetAttribute(int *v, int attribute, int) {
+static void capability(int *major, int *minor) {
   const char *s = getenv("EMULATOR_CAPABILITY");
-  int major = 8, minor = 0;
-  if (s) sscanf(s, "%d.%d", &major, &minor);
+  *major = 8, *minor = 0;
+  if (s) sscanf(s, "%d.%d", major, minor);
+}
+API cuDeviceGetAttribute(int *v, int attribute, int) {
+  int major, minor;
+  capability(&major, &minor);
   switch (attribute) {
   case 75: *v = major; return SUCCESS;
   case 76: *v = minor; return SUCCESS;
@@ -194,6 +199,11 @@ API cuMemsetD32_v2(uint64_t to, unsigned v, size_t n) {
 API cuModuleLoadData(Module **m, const char *image) {
   WANT_CONTEXT;
   if (!strstr(image, ".version")) return INVALID_PTX;
+  int sm = 0, major, minor;
+  const char *target = strstr(image, ".target sm_");
+  if (!target || sscanf(target, ".target sm_%d", &sm) != 1) return INVALID_PTX;
+  capability(&major, &minor);
+  if (sm > 10 * major + minor) return NO_BINARY;
   *m = new Module{image};
   return SUCCESS;
 }

@@ -18,7 +18,7 @@ type Kernels map[string]*ptx.Kernel
 // Shipped returns the kernels that the program embeds.
 var Shipped = sync.OnceValues(func() (Kernels, error) {
 	all := Kernels{}
-	for _, text := range []string{kernels.Base} {
+	for _, text := range []string{kernels.Base, kernels.TensorCores} {
 		m, err := ptx.Parse(text)
 		if err != nil {
 			return nil, err

@@ -8,4 +8,5 @@
 //
 // All values are Float32 or, for indices, 64-bit ints. Elements are counted in 31
 // bits. No kernel adds floats by atomics: the same launches give the same bits.
+// Products keep float32, or round their operands for tensor cores (List.TensorCore).
 package kernels

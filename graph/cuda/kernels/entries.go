@@ -11,6 +11,12 @@ import (
 //go:embed base.ptx
 var Base string
 
+// TensorCores is the PTX of products on tensor cores, for compute capability 8.0 or
+// more.
+//
+//go:embed tensor.ptx
+var TensorCores string
+
 // Kind is the type of a kernel's parameter.
 type Kind string
 

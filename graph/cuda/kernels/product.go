@@ -28,8 +28,15 @@ type Epilogue struct {
 // Plain is no epilogue.
 var Plain = Epilogue{Bias: Null, Residual: Null}
 
-// tile is the side of the square of C that a block computes: see gemm.cuh.
-const tile = 64
+// product is a kernel that multiplies, and the side of the square of C that a block
+// of it computes: see gemm.cuh and tensor.cuh.
+type product struct {
+	kernel string
+	side   int
+}
+
+// products are the kernels by what a List's TensorCore says.
+var products = map[string]product{"": {"gemm", 64}, "tf32": {"gemm_tf32", 128}, "bf16": {"gemm_bf16", 128}}
 
 // Gemm multiplies.
 func (l *List) Gemm(p Product, e Epilogue) error {
@@ -56,7 +63,11 @@ func (l *List) Gemm(p Product, e Epilogue) error {
 		n := p.M * p.N * p.Batch
 		return l.Each("epilogue", n, p.C, e.Bias, e.Residual, n, p.N, e.QuickGELU)
 	}
-	blocks := (p.M + tile - 1) / tile * ((p.N + tile - 1) / tile) * p.Batch
-	return l.launch("gemm", blocks, threads, 0, []any{p.A, p.B, p.C, e.Bias, e.Residual, p.M, p.N, p.K, p.LDA, p.LDB, p.LDC,
+	by, ok := products[p.TensorCore]
+	if !ok {
+		return fmt.Errorf("no kernel multiplies in %s", p.TensorCore)
+	}
+	blocks := (p.M + by.side - 1) / by.side * ((p.N + by.side - 1) / by.side) * p.Batch
+	return l.launch(by.kernel, blocks, threads, 0, []any{p.A, p.B, p.C, e.Bias, e.Residual, p.M, p.N, p.K, p.LDA, p.LDB, p.LDC,
 		p.StrideA, p.StrideB, p.StrideC, p.TransA, p.TransB, e.QuickGELU, float64(p.Alpha)})
 }

@@ -147,6 +147,8 @@ func convert(name string) one {
 		return func(a uint64) uint64 { return uint64(signed(a)) }
 	case "cvt.u16.u32":
 		return func(a uint64) uint64 { return a & 0xffff }
+	case "cvt.rna.tf32.f32":
+		return toTF32
 	case "cvt.rni.f32.f32":
 		return func(a uint64) uint64 { return b32(float32(math.RoundToEven(float64(f32(a))))) }
 	case "cvt.rzi.s32.f32":
@@ -194,6 +196,8 @@ func binaryALU(op, name string) two {
 		return func(a, b uint64) uint64 { return b32(other(f32(a), f32(b), max(f32(a), f32(b)))) }
 	case "min.f32":
 		return func(a, b uint64) uint64 { return b32(other(f32(a), f32(b), min(f32(a), f32(b)))) }
+	case "cvt.rn.bf16x2.f32": // the first into the high half
+		return func(a, b uint64) uint64 { return toBF16(a)<<16 | toBF16(b) }
 	case "copysign.f32": // the sign of a, the size of b
 		return func(a, b uint64) uint64 { return a&(1<<31) | low(b)&^(1<<31) }
 	case "add.f64", "add.rn.f64":

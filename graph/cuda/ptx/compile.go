@@ -16,6 +16,7 @@ const (
 	kindBarrier  // of the block
 	kindWarpSync // bar.warp.sync
 	kindShuffle
+	kindMMA
 )
 
 type instruction struct {
@@ -35,6 +36,7 @@ type instruction struct {
 
 	dst, a, b int
 	shuffle   string
+	mma       *mma
 }
 
 func (k *Kernel) compileOp(in *instruction, parts, o []string) error {
@@ -59,6 +61,8 @@ func (k *Kernel) compileOp(in *instruction, parts, o []string) error {
 		in.kind = kindBarrier
 	case "shfl":
 		return k.compileShuffle(in, parts, o)
+	case "mma":
+		return k.compileMMA(in, parts, o)
 	case "ld", "st":
 		return k.compileMemory(in, parts, o)
 	default:

@@ -152,6 +152,10 @@ func (b *block) runWarp(warp []thread) error {
 		switch in.kind {
 		case kindShuffle:
 			shuffle(in, warp)
+		case kindMMA:
+			if err := in.mma.run(warp); err != nil {
+				return b.fault(at, "%v", err)
+			}
 		}
 		b.syncs[at.warp]++
 		for i := range warp {

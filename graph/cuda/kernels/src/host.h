@@ -11,6 +11,11 @@ void k_sync();      // returns when all threads of the block have called it
 // The value that lane `lane ^ mask` of the same warp passed to its call.
 unsigned k_shuffle(unsigned value, int mask);
 
+// What each lane of the same warp passed to its call; it stays until k_taken, which
+// returns when all lanes have called it.
+const unsigned *const *k_give(const unsigned *words);
+void k_taken();
+
 #define KERNEL extern "C" void
 #define DEVICE static inline
 #define SHARED static thread_local

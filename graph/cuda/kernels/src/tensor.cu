@@ -1,0 +1,2 @@
+// The module of tensor cores: compiled for sm_80.
+#include "tensor.cuh"
