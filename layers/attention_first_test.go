@@ -26,5 +26,23 @@ func TestFirstAttention(t *testing.T) {
 			}),
 		})
 	}
+	optest.Check(t, Case{
+		Name: "far logits", Inputs: []Input{spread(8, 2, 70, 24)}, F32Tol: 1e-4,
+		Build: one(func(x *Node) *Node { return layers.FirstAttention(x, 2) }),
+	})
+	optest.Check(t, Case{
+		Name: "two warps", Inputs: []Input{normal(1, 64, 24)},
+		Build: one(func(x *Node) *Node { return layers.FirstAttention(x, 1) }),
+	})
+	for name, slope := range map[string]float64{"falling": -100, "rising": 100} {
+		x := make([]float64, 70*3)
+		for i := range 70 {
+			x[3*i], x[3*i+1] = 1, slope*float64(i)
+		}
+		optest.Check(t, Case{
+			Name: name, Inputs: []Input{optest.Floats(x, 1, 70, 3)}, GradTol: 1e-4,
+			Build: one(func(x *Node) *Node { return layers.FirstAttention(x, 1) }),
+		})
+	}
 	refuses(t, "first attention", func(s *graph.Scope) { layers.FirstAttention(x(s, 2, 3, 10), 2) }, "attention of the first token of [2,3,10]", "2 heads")
 }

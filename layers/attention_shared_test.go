@@ -2,6 +2,7 @@ package layers_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -32,6 +33,17 @@ func TestSharedAttention(t *testing.T) {
 			}
 		}
 	}
+}
+
+// So many rows that a card sums the gradients of the prefix in parts.
+func TestSharedAttentionOfMany(t *testing.T) {
+	const w, heads, prefix, texts, length = 2, 2, 17, 66, 8
+	optest.Check(t, Case{
+		Name: "many", Inputs: []Input{normal(2, prefix+texts*length, 3*w)},
+		Build: one(func(x *Node) *Node {
+			return layers.SharedAttention(x, heads, prefix, slices.Repeat([]int{length}, texts))
+		}),
+	})
 }
 
 // Sets of texts do not see each other.

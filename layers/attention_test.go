@@ -38,6 +38,29 @@ func TestAttention(t *testing.T) {
 	}
 }
 
+// Every width of a head that a thread's registers hold in another way, and numbers
+// of tokens about the sizes of tiles.
+func TestAttentionWidths(t *testing.T) {
+	widths := []int{128}
+	for w := 1; w < 128; w += 8 {
+		widths = append(widths, w)
+	}
+	for i, w := range widths {
+		optest.Check(t, Case{
+			Name: fmt.Sprint("width ", w), Inputs: []Input{normal(1, 3, 3*2*w)},
+			Build: one(func(x *Node) *Node { return layers.Attention(x, 2, i%2 == 1) }),
+		})
+	}
+	for _, n := range []int{15, 16, 17, 31, 32, 33} {
+		for _, w := range []int{4, 8, 13} {
+			optest.Check(t, Case{
+				Name: fmt.Sprint(n, " tokens, ", w), Inputs: []Input{normal(1, n, 3*w)},
+				Build: one(func(x *Node) *Node { return layers.Attention(x, 1, n%2 == 1) }),
+			})
+		}
+	}
+}
+
 // The fused op is the attention of its parts.
 func TestAttentionOfParts(t *testing.T) {
 	const b, n, w, heads = 2, 5, 6, 3
@@ -49,6 +72,16 @@ func TestAttentionOfParts(t *testing.T) {
 			return layers.Sub(layers.Attention(x, heads, false), layers.JoinHeads(layers.MatMul(a, v, false, false)))
 		}),
 	})
+}
+
+// Logits so far apart that weights leave float32's range on the way.
+func TestAttentionOfFarLogits(t *testing.T) {
+	for _, causal := range []bool{false, true} {
+		optest.Check(t, Case{
+			Name: fmt.Sprint("far ", causal), Inputs: []Input{spread(6, 1, 37, 12)}, F32Tol: 1e-4, GradTol: 1e-5,
+			Build: one(func(x *Node) *Node { return layers.Attention(x, 1, causal) }),
+		})
+	}
 }
 
 // A token that is far ahead takes all the weight, without overflow.

@@ -16,6 +16,8 @@ func TestStandardiseColumns(t *testing.T) {
 		{Name: "two rows", Inputs: []Input{normal(2, 3)}},
 		{Name: "one column", Inputs: []Input{normal(7, 1)}},
 		{Name: "odd", Inputs: []Input{normal(13, 37)}},
+		{Name: "four rows", Inputs: []Input{normal(4, 5)}},
+		{Name: "eight rows", Inputs: []Input{normal(8, 300)}},
 		{Name: "tall", Inputs: []Input{normal(301, 20)}},
 		// column 0 has mean 2 and variance 1; column 1 is constant, where the
 		// derivative turns fast

@@ -2,6 +2,7 @@ package layers_test
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"testing"
 
@@ -66,6 +67,22 @@ func TestTopK(t *testing.T) {
 		c.NoGrad, c.Build = true, one(func(x *Node) *Node { return layers.TopK(x, 3) })
 		optest.Check(t, c)
 	}
+	// Equal ones, rising and falling ones, and some that are no numbers, where the
+	// lanes of a warp must agree on the first.
+	const n = 70
+	rows := make([]float64, 5*n)
+	for i := range n {
+		rows[i], rows[n+i], rows[2*n+i], rows[3*n+i], rows[4*n+i] = float64(i*5%7), float64(i), -float64(i), float64(i/9%2), float64(i%11)
+		if i%3 > 0 {
+			rows[4*n+i] = math.NaN()
+		}
+	}
+	for _, k := range []int{1, 4, n} {
+		optest.Check(t, Case{
+			Name: fmt.Sprint("lanes, ", k), Inputs: []Input{optest.Floats(rows, 5, n)}, NoGrad: true, SkipONNX: "ONNX leaves NaN to the runtime",
+			Build: one(func(x *Node) *Node { return layers.TopK(x, k) }),
+		})
+	}
 	optest.Check(t, Case{
 		Name: "argmax", Inputs: []Input{optest.Floats([]float64{1, 3, 3, -5, -7, -5}, 2, 3)}, Want: []float64{1, 0}, NoGrad: true,
 		Build: one(layers.ArgMax),
@@ -86,5 +103,24 @@ func TestGatherOfTopK(t *testing.T) {
 	}
 	if !slices.Equal(out.F32, []float32{9, 7}) {
 		t.Errorf("top 2 are %v, want [9 7]", out.F32)
+	}
+}
+
+// Indices outside of their rows are errors, wherever they are.
+func TestBadIndices(t *testing.T) {
+	for _, index := range []int{-1, 5, 6} {
+		for _, at := range []int{0, 3, 5} {
+			places := make([]int, 6)
+			places[at] = index
+			for _, c := range []Case{
+				{Name: "gather", Inputs: []Input{normal(2, 5, 3), optest.Ints(places, 2, 3)}, Build: two(layers.Gather)},
+				{Name: "embedding", Inputs: []Input{normal(5, 3), optest.Ints(places, 6)}, Build: two(layers.Embedding)},
+				{Name: "scatter", Inputs: []Input{normal(2, 3, 3), optest.Ints(places, 2, 3)}, Build: two(func(x, idx *Node) *Node { return layers.Scatter(x, idx, 5) })},
+			} {
+				c.Name += fmt.Sprint(" ", index, " at ", at)
+				c.NoGrad, c.Fails = true, fmt.Sprintf("%d at position %d, want 0 to 4", index, at)
+				optest.Check(t, c)
+			}
+		}
 	}
 }

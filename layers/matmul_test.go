@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"spotlighter/graph"
 	"spotlighter/graph/optest"
 	"spotlighter/layers"
 )
@@ -73,8 +74,35 @@ func TestLinear(t *testing.T) {
 			Name: fmt.Sprint(c.x, c.w, " with bias"), Inputs: []Input{normal(c.x...), normal(c.w...), normal(c.w[0])}, Build: three(layers.Linear),
 		})
 	}
+	for _, n := range []int{3, 15, 16, 17, 32, 33} {
+		optest.Check(t, Case{
+			Name: fmt.Sprint("about a tile, ", n), Inputs: []Input{normal(63+n%3, n), normal(65-n%3, n), normal(65 - n%3)}, Build: three(layers.Linear),
+		})
+	}
 	optest.Check(t, Case{
 		Name: "fixture", Build: three(layers.Linear), Want: []float64{12, 28},
 		Inputs: []Input{optest.Floats([]float64{1, -1, 2}, 1, 3), optest.Floats([]float64{1, 2, 3, 4, 5, 6}, 2, 3), optest.Floats([]float64{7, 17}, 2)},
 	})
+}
+
+// Addition of a residual and QuickGELU are part of the product, at every element of
+// the squares that a thread computes, and far out on both sides of zero.
+func TestLinearAndActivation(t *testing.T) {
+	for _, scale := range []float64{.5, 8, 40} {
+		for _, m := range []int{1, 9} {
+			x, w, b, r := spread(scale, m, 4), spread(1, 11, 4), spread(scale, 11), spread(scale, m, 11)
+			optest.Check(t, Case{
+				Name: fmt.Sprint("quickgelu of a product, ", m, " ", scale), Inputs: []Input{x, w}, NoGrad: true,
+				Build: two(func(x, w *Node) *Node { return layers.QuickGELU(layers.Linear(x, w, nil)) }),
+			})
+			optest.Check(t, Case{
+				Name: fmt.Sprint("and bias, ", m, " ", scale), Inputs: []Input{x, w, b}, NoGrad: true,
+				Build: three(func(x, w, b *Node) *Node { return layers.QuickGELU(layers.Linear(x, w, b)) }),
+			})
+			optest.Check(t, Case{
+				Name: fmt.Sprint("and residual, ", m, " ", scale), Inputs: []Input{x, w, b, r}, NoGrad: true,
+				Build: func(_ *graph.Scope, in []*Node) *Node { return layers.Add(layers.Linear(in[0], in[1], in[2]), in[3]) },
+			})
+		}
+	}
 }

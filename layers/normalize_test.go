@@ -17,6 +17,8 @@ func TestLayerNorm(t *testing.T) {
 		{Name: "4D", Inputs: []Input{normal(2, 1, 3, 5), normal(5), normal(5)}},
 		{Name: "width 1", Inputs: []Input{normal(3, 1), normal(1), normal(1)}},
 		{Name: "wide", Inputs: []Input{normal(29, 768), normal(768), normal(768)}},
+		{Name: "a warp", Inputs: []Input{normal(5, 32), normal(32), normal(32)}},
+		{Name: "two warps", Inputs: []Input{normal(3, 64), normal(64), normal(64)}},
 		// (x - mean)/sqrt(variance + 1e-5) gamma + beta, computed apart
 		{Name: "fixture", WantTol: 1e-14,
 			Inputs: []Input{
@@ -56,6 +58,9 @@ func TestL2Normalize(t *testing.T) {
 		{Name: "vector", Inputs: []Input{normal(11)}, Build: eps(0)},
 		{Name: "width 1", Inputs: []Input{normal(4, 1)}, Build: eps(1e-12)},
 		{Name: "wide", Inputs: []Input{normal(31, 513)}, Build: eps(1e-12)},
+		{Name: "a warp", Inputs: []Input{normal(5, 32)}, Build: eps(1e-12)},
+		{Name: "two warps", Inputs: []Input{normal(3, 64)}, Build: eps(0)},
+		{Name: "as long as eps", Inputs: []Input{optest.Floats([]float64{3, 4, 0, 5}, 2, 2)}, Build: eps(5), NoGrad: true},
 		{Name: "shorter than eps", Inputs: []Input{normal(3, 2)}, Build: eps(100)},
 		{Name: "fixture", Inputs: []Input{optest.Floats([]float64{3, -4, 0}, 1, 3)}, Build: eps(0), Want: []float64{.6, -.8, 0}},
 		{Name: "zero row", Inputs: []Input{optest.Floats([]float64{0, 0}, 1, 2)}, Build: eps(.5), Want: []float64{0, 0}},
@@ -73,6 +78,8 @@ func TestStandardise(t *testing.T) {
 		{Name: "vector", Inputs: []Input{normal(11)}, Build: eps(.1)},
 		{Name: "no eps", Inputs: []Input{normal(2, 3, 5)}, Build: eps(0)},
 		{Name: "wide", Inputs: []Input{normal(31, 257)}, Build: eps(1e-6)},
+		{Name: "a warp", Inputs: []Input{normal(5, 32)}, Build: eps(1e-6)},
+		{Name: "two warps", Inputs: []Input{normal(3, 64)}, Build: eps(.1)},
 		{Name: "fixture", Inputs: []Input{optest.Floats([]float64{1, 2, 3, 6}, 4)}, Build: eps(1e-3), WantTol: 1e-14,
 			Want: []float64{-1.0684738443565103, -0.5342369221782551, 0.0, 1.6027107665347655}},
 	} {

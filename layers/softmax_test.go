@@ -1,6 +1,7 @@
 package layers_test
 
 import (
+	"fmt"
 	"math"
 	"testing"
 
@@ -12,10 +13,23 @@ import (
 func TestSoftmax(t *testing.T) {
 	for name, f := range map[string]func(*Node) *Node{"softmax": layers.Softmax, "log-softmax": layers.LogSoftmax} {
 		for shape, in := range map[string]Input{
-			"one": normal(1), "row": normal(7), "rows": normal(5, 7), "column": normal(3, 1), "4D": normal(2, 1, 3, 5), "long": normal(3, 1031),
+			"one": normal(1), "row": normal(7), "rows": normal(5, 7), "column": normal(3, 1), "warp": normal(5, 32), "two warps": normal(3, 64), "4D": normal(2, 1, 3, 5), "long": normal(3, 1031),
 		} {
 			optest.Check(t, Case{Name: name + " " + shape, Inputs: []Input{in}, Build: one(f)})
 		}
+		for _, scale := range []float64{5, 60, 300} {
+			optest.Check(t, Case{Name: fmt.Sprint(name, " far apart ", scale), Inputs: []Input{spread(scale, 3, 70)}, Build: one(f), F32Tol: 1e-4, GradTol: 1e-6})
+		}
+		steep := make([]float64, 3*70)
+		for i := range 70 {
+			steep[i], steep[70+i], steep[140+i] = -100*float64(i), 100*float64(i), -300
+		}
+		optest.Check(t, Case{Name: name + " of slopes", Inputs: []Input{optest.Floats(steep, 3, 70)}, Build: one(f), GradTol: 1e-6})
+		nan := make([]float64, 5*35)
+		for row, at := range []int{0, 1, 33, 34} {
+			nan[35*row+at] = math.NaN()
+		}
+		optest.Check(t, Case{Name: name + " of no number", Inputs: []Input{optest.Floats(nan, 5, 35)}, Build: one(f), NoGrad: true, SkipONNX: "ONNX leaves NaN to the runtime"})
 	}
 }
 
@@ -64,10 +78,36 @@ func TestCrossEntropy(t *testing.T) {
 		{Name: "one of one", Inputs: []Input{normal(1, 1), indices(1, 1)}},
 		{Name: "prime", Inputs: []Input{normal(7, 11), indices(11, 7)}},
 		{Name: "many", Inputs: []Input{normal(37, 1009), indices(1009, 37)}},
+		{Name: "a warp", Inputs: []Input{normal(5, 32), indices(32, 5)}},
+		{Name: "two warps", Inputs: []Input{normal(3, 64), indices(64, 3)}},
+		{Name: "far apart", Inputs: []Input{spread(60, 9, 70), indices(70, 9)}, F32Tol: 1e-4},
 		{Name: "huge logits", WantTol: 1e-14, Want: []float64{333.8543270242587},
 			Inputs: []Input{optest.Floats([]float64{0, 1000, -1000, 2, 1, .5, -3, -3, -3}, 3, 3), optest.Ints([]int{0, 0, 2}, 3)}},
 	} {
 		c.Build = two(layers.CrossEntropy)
 		optest.Check(t, c)
+	}
+	for name, slope := range map[string]float64{"falling": -100, "rising": 100, "low": 0} {
+		steep := make([]float64, 2*70)
+		for i := range steep {
+			steep[i] = slope*float64(i%70) - 300
+		}
+		optest.Check(t, Case{Name: name, Inputs: []Input{optest.Floats(steep, 2, 70), optest.Ints([]int{0, 68}, 2)}, Build: two(layers.CrossEntropy)})
+	}
+}
+
+// Labels outside the classes are errors, wherever they are.
+func TestCrossEntropyOfBadLabels(t *testing.T) {
+	for _, n := range []int{1, 33, 300} {
+		for _, at := range []int{0, n / 2, n - 1} {
+			for _, label := range []int{-1, 4, 5} {
+				labels := make([]int, n)
+				labels[at], labels[n-1] = label, label
+				optest.Check(t, Case{
+					Name: fmt.Sprint(n, " labels, ", label, " at ", at), Inputs: []Input{normal(n, 4), optest.Ints(labels, n)}, NoGrad: true,
+					Build: two(layers.CrossEntropy), Fails: fmt.Sprintf("label %d at position %d, want 0 to 3", label, at),
+				})
+			}
+		}
 	}
 }

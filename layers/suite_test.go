@@ -2,6 +2,7 @@ package layers_test
 
 import (
 	"context"
+	"math"
 	"strings"
 	"testing"
 
@@ -19,6 +20,19 @@ type (
 )
 
 var normal, positive, indices = optest.Normal, optest.Positive, optest.Indices
+
+// spread makes floats that lie from -scale to scale, none near another.
+func spread(scale float64, shape ...int) Input {
+	n := 1
+	for _, d := range shape {
+		n *= d
+	}
+	values := make([]float64, n)
+	for i := range values {
+		values[i] = scale * math.Sin(float64(1+i)*1.7)
+	}
+	return optest.Floats(values, shape...)
+}
 
 // one makes a Build of a function of one operand.
 func one(f func(*Node) *Node) func(*graph.Scope, []*Node) *Node {

@@ -14,8 +14,9 @@ type topK struct {
 }
 
 // TopK returns where the k greatest elements of each row of x [B, N] are, by
-// falling value, ties to the lower index: Int [B, k]. It has no gradient; gather
-// the elements to have one.
+// falling value, ties to the lower index: Int [B, k]. What is no number is passed
+// over; a row with fewer numbers than k ends in zeros. It has no gradient; gather the
+// elements to have one.
 func TopK(x *Node, k int) *Node { return graph.Apply(topK{K: k}, x) }
 
 // ArgMax returns where the greatest element of each row of x [B, N] is, the
@@ -48,7 +49,7 @@ func topKKernel[T cpu.Float](c *graph.Ctx, k, n int, idx []int, x []T) {
 func topKRow[T cpu.Float](best []int, x []T) {
 	n := 0
 	for i, v := range x {
-		if n == len(best) && !(v > x[best[n-1]]) {
+		if v != v || n == len(best) && v <= x[best[n-1]] {
 			continue
 		}
 		if n < len(best) {
@@ -60,4 +61,5 @@ func topKRow[T cpu.Float](best []int, x []T) {
 		}
 		best[j] = i
 	}
+	clear(best[n:])
 }

@@ -29,6 +29,20 @@ func TestOps(t *testing.T) {
 			},
 		})
 	}
+	for _, x := range []float64{0, 3e-7, 1.5e-6} { // where what keeps the quotient finite counts
+		optest.Check(t, optest.Case{
+			Name: fmt.Sprint("clip factor of ", x), Inputs: []optest.Input{optest.Floats([]float64{x}, 1)}, NoGrad: true,
+			Build: func(_ *graph.Scope, in []*graph.Node) *graph.Node {
+				return graph.Apply(clipFactor{Max: 1e-6}, in...)
+			},
+		})
+	}
+	optest.Check(t, optest.Case{
+		Name: "clip factor, hardly short enough", Inputs: []optest.Input{optest.Floats([]float64{1.8}, 1)}, NoGrad: true, Want: []float64{1},
+		Build: func(_ *graph.Scope, in []*graph.Node) *graph.Node {
+			return graph.Apply(clipFactor{Max: 2}, in...)
+		},
+	})
 	optest.Check(t, optest.Case{
 		Name: "clip factor", Inputs: []optest.Input{optest.Floats([]float64{3, 0}, 2), optest.Floats([]float64{4}, 1, 1)}, NoGrad: true,
 		Want: []float64{2 / (5 + 1e-6)},

@@ -37,8 +37,13 @@ type Case struct {
 	// SkipStock is why the case cannot run under Gorgonia's own machines, ""
 	// where it can.
 	SkipStock string
+	// Fails is in the error that a run must end with, "" where it has a result: then
+	// nothing but the error is checked.
+	Fails string
 	// SkipCUDA is why an op of the case has no CUDA kernel, "" where all have one.
 	SkipCUDA string
+	// SkipONNX is why the case is no test of ONNX's runtime, "" where it is one.
+	SkipONNX string
 }
 
 // Input is an operand: floats, or Ints where the operation wants indices. Its

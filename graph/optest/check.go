@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"spotlighter/graph"
@@ -16,12 +17,23 @@ import (
 //   - any number of threads and a second run give the same bits;
 //   - the value agrees with Want;
 //   - Gorgonia's own machines compute the same from the same graph;
-//   - the CUDA kernels of each op compute the same, interpreted;
+//   - the CUDA kernels of each op compute the same, interpreted, and report the
+//     same failures;
 //   - the ops that have a form in ONNX can be written.
 func Check(t *testing.T, c Case) {
 	t.Helper()
 	t.Run(c.Name, func(t *testing.T) {
 		t.Helper()
+		if recording() != "" {
+			if c.SkipCUDA == "" {
+				c.kernels(t)
+			}
+			return
+		}
+		if c.Fails != "" {
+			c.fails(t)
+			return
+		}
 		double := c.build(t, graph.Float64)
 		exact := double.run(t, 1)
 		double.threads(t, exact)
@@ -44,13 +56,44 @@ func Check(t *testing.T, c Case) {
 		} else {
 			t.Logf("not by CUDA kernels: %s", c.SkipCUDA)
 		}
-		c.onnx(t)
+		if c.SkipONNX == "" {
+			c.onnx(t)
+		} else {
+			t.Logf("not in ONNX: %s", c.SkipONNX)
+		}
 		if c.SkipStock == "" {
 			c.stock(t, exact)
 		} else {
 			t.Logf("not under Gorgonia's machines: %s", c.SkipStock)
 		}
 	})
+}
+
+// fails checks the error of a run, on the CPU and by CUDA kernels.
+func (c Case) fails(t *testing.T) {
+	t.Helper()
+	for _, dtype := range []graph.Dtype{graph.Float64, graph.Float32} {
+		b := c.build(t, dtype)
+		p, err := b.scope.Compile(cpu.NewPool(1), map[string]*graph.Node{"out": b.out})
+		if err != nil {
+			t.Fatalf("compile: %v", err)
+		}
+		c.ended(t, dtype.String(), p.Run(context.Background(), b.feeds))
+	}
+	if c.SkipCUDA == "" {
+		c.kernels(t)
+	}
+}
+
+// ended checks how a run ended.
+func (c Case) ended(t *testing.T, what string, err error) {
+	t.Helper()
+	switch {
+	case c.Fails == "" && err != nil:
+		t.Errorf("%s: %v", what, err)
+	case c.Fails != "" && (err == nil || !strings.Contains(err.Error(), c.Fails)):
+		t.Errorf("%s: error is %v, want one that says %q", what, err, c.Fails)
+	}
 }
 
 // eachPath runs f with every set of kernels that the processor has.

@@ -2,6 +2,9 @@ package optest
 
 import (
 	"context"
+	"os"
+	"path/filepath"
+	"sync"
 	"testing"
 
 	"spotlighter/graph"
@@ -9,21 +12,33 @@ import (
 	"spotlighter/graph/cuda/interp"
 )
 
+// recording is the folder that the environment asks the jobs of all cases for, in
+// a file of the test's name: then nothing but the CUDA kernels is checked.
+func recording() string { return os.Getenv("SPOTLIGHTER_JOBS") }
+
+var recorder = sync.OnceValues(func() (*interp.Recorder, error) {
+	return interp.NewRecorder(filepath.Join(recording(), filepath.Base(os.Args[0])))
+})
+
 // kernels runs every op of the graph by its CUDA kernels, on the interpreter.
 func (c Case) kernels(t *testing.T) {
 	t.Helper()
-	c.On(t, &interp.Device{})
-}
-
-// On runs the case, in Float32, on a device that compares each op by itself.
-func (c Case) On(t *testing.T, d *interp.Device) {
-	t.Helper()
-	d.Host = func(op graph.Op) bool {
+	d := &interp.Device{Host: func(op graph.Op) bool {
 		switch op.(type) {
 		case dot, times:
 			return true
 		}
 		return false
+	}}
+	if recording() != "" {
+		r, err := recorder()
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.Record = func(j *interp.Job) error {
+			j.Name = t.Name() + ": " + j.Name
+			return r.Record(j)
+		}
 	}
 	b := c.build(t, graph.Float32)
 	b.store.On(d)
@@ -35,7 +50,5 @@ func (c Case) On(t *testing.T, d *interp.Device) {
 	if err != nil {
 		t.Fatalf("compile for CUDA: %v", err)
 	}
-	if err := p.Run(context.Background(), b.feeds); err != nil {
-		t.Errorf("CUDA kernels: %v", err)
-	}
+	c.ended(t, "CUDA kernels", p.Run(context.Background(), b.feeds))
 }

@@ -16,11 +16,12 @@ import (
 
 // Main is m.Run for the tests of a package of ops, after which every op of the
 // package, each gradient's too, must have gone through Check, in Float64 as in
-// Float32. Where not all tests ran nothing is asked.
+// Float32. Where not all tests ran, or jobs are recorded for mutants of the CUDA
+// kernels, nothing is asked.
 //
 //	func TestMain(m *testing.M) { os.Exit(optest.Main(m)) }
 func Main(m *testing.M) int {
-	if code := m.Run(); code != 0 || filtered() {
+	if code := m.Run(); code != 0 || filtered() || recording() != "" {
 		return code
 	}
 	ops, err := opsOf(".")

@@ -16,11 +16,8 @@ import (
 type Device struct {
 	// Host says which ops have no kernels and need none, nil for none.
 	Host func(op graph.Op) bool
-	// Single says which ops give another value in Float64, nil for none: they are
-	// compared with the CPU's Float32.
-	Single func(op graph.Op) bool
 	// Record is called with each job that was right; nil for nobody.
-	Record func(j *Job)
+	Record func(j *Job) error
 
 	pool *cpu.Pool
 	once sync.Once
@@ -157,17 +154,10 @@ func (e *executor) step(st graph.CodeStep, out graph.Tensor, in []graph.Tensor) 
 	return st.Op.Run(&graph.Ctx{Pool: e.pool}, out, in)
 }
 
-// compare runs the op's kernels and checks what they give.
+// compare runs the op's kernels and checks what they give, over each operand that
+// the result may lie over, and with products by a library where the op has any.
 func (e *executor) compare(op graph.Op, out graph.Tensor, in []graph.Tensor) error {
-	by, err := Shipped()
-	if err != nil {
-		return err
-	}
 	want, failed := Exact(e.pool, op, out, in)
-	if e.Single != nil && e.Single(op) {
-		failed = op.Run(&graph.Ctx{Pool: e.pool}, out, in)
-		want = out.Convert(graph.Float64)
-	}
 	overs := []int{-1}
 	if o, ok := op.(graph.Overwriter); ok {
 		for k, t := range in {
@@ -177,26 +167,51 @@ func (e *executor) compare(op graph.Op, out graph.Tensor, in []graph.Tensor) err
 		}
 	}
 	for _, over := range overs {
-		j, err := NewJob(op, want, in, over)
+		j, err := NewJob(op, want, in, over, nil)
 		if err != nil {
 			return err
 		}
-		if failed != nil {
-			r, err := j.Run(by, 0)
-			if err == nil && (r.Failed == nil || r.Failed.Error() != failed.Error()) {
-				err = fmt.Errorf("the kernels report %v, the CPU %v", r.Failed, failed)
-			}
-			if err != nil {
-				return err
-			}
-			continue
-		}
-		if _, err := j.Check(by, 0); err != nil {
+		if err := e.check(j, failed); err != nil {
 			return err
 		}
-		if e.Record != nil {
-			e.Record(j)
+		products := 0
+		j, err = NewJob(op, want, in, over, func(kernels.Product) bool { products++; return true })
+		if err != nil {
+			return err
 		}
+		if products > 0 {
+			if err := e.check(j, failed); err != nil {
+				return fmt.Errorf("with products by a library: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+// check runs a job, which must fail as the CPU does, if that did.
+func (e *executor) check(j *Job, failed error) error {
+	by, err := Shipped()
+	if err != nil {
+		return err
+	}
+	if failed != nil {
+		r, err := j.Run(by, 0)
+		if err != nil {
+			return err
+		}
+		if _, any := kernels.CheckedTag(r.Status); !any {
+			return fmt.Errorf("the kernels report nothing, the CPU %v", failed)
+		}
+		if said := j.List.CheckError(r.Status); said.Error() != failed.Error() {
+			return fmt.Errorf("the kernels report %v, the CPU %v", said, failed)
+		}
+		j.Status = r.Status
+	}
+	if _, err := j.Check(by, 0); err != nil {
+		return err
+	}
+	if e.Record != nil {
+		return e.Record(j)
 	}
 	return nil
 }
@@ -214,13 +229,14 @@ func Exact(p *cpu.Pool, op graph.Op, out graph.Tensor, in []graph.Tensor) (graph
 	return to, op.Run(&graph.Ctx{Pool: p}, to, wide)
 }
 
-// NewJob lowers op on operands. Its operands are copied.
-func NewJob(op graph.Op, want graph.Tensor, in []graph.Tensor, over int) (*Job, error) {
+// NewJob lowers op on operands, which are copied. Library, if not nil, says which
+// products are a library's: see kernels.List.
+func NewJob(op graph.Op, want graph.Tensor, in []graph.Tensor, over int, library func(kernels.Product) bool) (*Job, error) {
 	lower, ok := op.(kernels.Op)
 	if !ok {
 		return nil, fmt.Errorf("no CUDA kernel")
 	}
-	j := &Job{Name: op.Name(), List: &kernels.List{}, Want: want, Over: over, Tol: Tol}
+	j := &Job{Name: op.Name(), List: &kernels.List{Multiply: library}, Want: want, Over: over, Tol: Tol}
 	for _, t := range in {
 		c := graph.NewTensor(t.Dtype, t.Shape...)
 		copyTo(c, t)

@@ -25,6 +25,8 @@ type Kernel struct {
 	Name   string
 	Params []string // types: u32, u64, f32, f64
 	Lines  []string // of its body, without labels and declarations
+	// Reached, if not nil, is set for each line that a launch comes to.
+	Reached []bool
 
 	code      []instruction
 	constants []constant // slots that hold a value from the start
@@ -184,6 +186,7 @@ func (k *Kernel) finish() error {
 // takes it out.
 func (k *Kernel) With(i int, line string) (*Kernel, error) {
 	c := *k
+	c.Reached = nil
 	c.code = append([]instruction(nil), k.code...)
 	c.Lines = append([]string(nil), k.Lines...)
 	c.Lines[i] = line
@@ -205,24 +208,25 @@ func (k *Kernel) compile(line string) (instruction, error) {
 	if rest, ok := strings.CutPrefix(line, "{ .reg .b32 tmp; "); ok { // half of a pair
 		line = strings.Replace(strings.TrimSuffix(rest, "; }"), "tmp", "%tmp", 1)
 	}
-	if line[0] == '@' {
-		p, rest, _ := strings.Cut(line[1:], " ")
-		p, tabbed, found := strings.Cut(p, "\t")
-		if found {
-			rest = tabbed + " " + rest
-		}
-		in.neg = p[0] == '!'
-		in.pred = k.register(strings.TrimPrefix(p, "!"))
-		line = strings.TrimSpace(rest)
+	guard, op, operands := Split(line)
+	if guard != "" {
+		in.neg = guard[1] == '!'
+		in.pred = k.register(strings.TrimLeft(guard, "@!"))
 	}
-	op, rest := line, ""
-	if i := strings.IndexAny(line, " \t"); i >= 0 {
-		op, rest = line[:i], strings.TrimSpace(line[i:])
-	}
-	parts := strings.Split(op, ".")
-	operands := splitOperands(rest)
-	err := k.compileOp(&in, parts, operands)
+	err := k.compileOp(&in, strings.Split(op, "."), operands)
 	return in, err
+}
+
+// Split cuts a line of a kernel into its guard, "" or as in "@!%p1", the opcode
+// and the operands.
+func Split(line string) (guard, op string, operands []string) {
+	line = strings.TrimSuffix(strings.TrimSpace(strings.ReplaceAll(line, "\t", " ")), ";")
+	if line[0] == '@' {
+		guard, line, _ = strings.Cut(line, " ")
+		line = strings.TrimSpace(line)
+	}
+	op, rest, _ := strings.Cut(line, " ")
+	return guard, op, splitOperands(strings.TrimSpace(rest))
 }
 
 // splitOperands cuts at commas outside of brackets and braces.

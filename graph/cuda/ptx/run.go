@@ -200,6 +200,9 @@ func (b *block) runThread(t *thread) error {
 			return b.fault(t, "runs past the end")
 		}
 		in := &b.code[t.pc]
+		if b.Reached != nil {
+			b.Reached[t.pc] = true
+		}
 		if in.pred >= 0 && (r[in.pred] != 0) == in.neg {
 			t.pc++
 			continue
