@@ -3,7 +3,6 @@ package clip
 import (
 	"encoding/json"
 	"fmt"
-	"hash/fnv"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -143,17 +142,16 @@ func (m *Model) WithRandomWords(texts []string) *Model {
 			}
 		}
 	}
-	added := slices.Sorted(slices.Values(ids[len(m.vocab.IDs):]))
-	if len(added) == 0 {
+	if len(ids) == len(m.vocab.IDs) {
 		return m
 	}
-	h := fnv.New64a()
-	fmt.Fprint(h, added)
 	c := *m
 	c.vocab = NewVocabulary(ids)
 	c.vocab.Words = m.vocab.Words
 	c.Text.Vocabulary = len(ids)
-	c.Hash = fmt.Sprintf("%s+random%x", m.Hash, h.Sum64())
+	// Which words are known is no part of it: a run's are as many as its grid's texts
+	// need, and what each embeds to is the same in every grid.
+	c.Hash = m.Hash + "+random"
 	c.store = graph.NewStore(m.store)
 	c.store.Set("token_embedding.weight", graph.Frozen, graph.Floats(data, len(ids), m.Text.Width))
 	return &c

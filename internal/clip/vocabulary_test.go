@@ -129,15 +129,13 @@ func embedding(t *testing.T, m *Model, word string) []float32 {
 	return m.Embedding(rows[1:2]).F32
 }
 
-// Models with random words are known apart: by which words, not by how many.
+// A model with random words is another than the one without, and the same whichever
+// words they are: a run goes on in a grid of other methods, which has other texts.
 func TestHashOfRandomWords(t *testing.T) {
 	m := small(t).model(t)
 	a, b := m.WithRandomWords([]string{"dog", "cat"}), m.WithRandomWords([]string{"dog", "tree"})
-	if a.Hash == b.Hash || a.Hash == m.Hash {
+	if a.Hash != b.Hash || a.Hash == m.Hash {
 		t.Errorf("hashes %s, %s, %s", m.Hash, a.Hash, b.Hash)
-	}
-	if again := m.WithRandomWords([]string{"cat dog"}); again.Hash != a.Hash {
-		t.Errorf("the same words give %s and %s", a.Hash, again.Hash)
 	}
 	if same := m.WithRandomWords([]string{"a red cup"}); same.Hash != m.Hash {
 		t.Errorf("no unknown word gives %s, want %s", same.Hash, m.Hash)
