@@ -99,7 +99,7 @@ func TestCrossEntropy(t *testing.T) {
 // Labels outside the classes are errors, wherever they are.
 func TestCrossEntropyOfBadLabels(t *testing.T) {
 	for _, n := range []int{1, 33, 300} {
-		for _, at := range []int{0, n / 2, n - 1} {
+		for _, at := range []int{0, n / 4, n / 3, n / 2, n * 3 / 5, n * 7 / 10, n * 4 / 5, n - 1} { // each warp of a block
 			for _, label := range []int{-1, 4, 5} {
 				labels := make([]int, n)
 				labels[at], labels[n-1] = label, label

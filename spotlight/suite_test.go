@@ -99,7 +99,7 @@ func TestOps(t *testing.T) {
 // Scores that are no numbers are errors, and so are labels that are no classes,
 // wherever they are.
 func TestOpsFail(t *testing.T) {
-	for _, at := range []int{0, 5, 40, 255, 256, 299} {
+	for _, at := range []int{0, 5, 40, 70, 100, 140, 170, 200, 255, 256, 299} { // each warp of a block
 		scores := make([]float64, 300)
 		scores[at], scores[299] = math.NaN(), math.NaN()
 		optest.Check(t, optest.Case{

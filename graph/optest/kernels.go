@@ -2,9 +2,6 @@ package optest
 
 import (
 	"context"
-	"os"
-	"path/filepath"
-	"sync"
 	"testing"
 
 	"spotlighter/graph"
@@ -12,13 +9,12 @@ import (
 	"spotlighter/graph/cuda/interp"
 )
 
-// recording is the folder that the environment asks the jobs of all cases for, in
-// a file of the test's name: then nothing but the CUDA kernels is checked.
-func recording() string { return os.Getenv("SPOTLIGHTER_JOBS") }
-
-var recorder = sync.OnceValues(func() (*interp.Recorder, error) {
-	return interp.NewRecorder(filepath.Join(recording(), filepath.Base(os.Args[0])))
-})
+// recording says that the environment asks for the jobs of all cases: then nothing
+// but the CUDA kernels is checked.
+func recording() bool {
+	r, err := interp.Recording()
+	return r != nil || err != nil
+}
 
 // kernels runs every op of the graph by its CUDA kernels, on the interpreter.
 func (c Case) kernels(t *testing.T) {
@@ -30,8 +26,8 @@ func (c Case) kernels(t *testing.T) {
 		}
 		return false
 	}}
-	if recording() != "" {
-		r, err := recorder()
+	if recording() {
+		r, err := interp.Recording()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -21,7 +21,7 @@ import (
 //
 //	func TestMain(m *testing.M) { os.Exit(optest.Main(m)) }
 func Main(m *testing.M) int {
-	if code := m.Run(); code != 0 || filtered() || recording() != "" {
+	if code := m.Run(); code != 0 || filtered() || recording() {
 		return code
 	}
 	ops, err := opsOf(".")

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"sync"
 
 	"spotlighter/graph"
 	"spotlighter/graph/cuda/kernels"
@@ -41,6 +43,19 @@ func (v value) tensor() graph.Tensor {
 	}
 	return t
 }
+
+// jobsFolder is the variable that names a folder for the jobs of tests.
+const jobsFolder = "SPOTLIGHTER_JOBS"
+
+// Recording is where a test's jobs go: to a file of the test's name, where the
+// environment names a folder, else nil.
+var Recording = sync.OnceValues(func() (*Recorder, error) {
+	dir := os.Getenv(jobsFolder)
+	if dir == "" {
+		return nil, nil
+	}
+	return NewRecorder(filepath.Join(dir, filepath.Base(os.Args[0])))
+})
 
 // Recorder writes jobs to a file, for Recorded to read in another process.
 type Recorder struct {

@@ -35,7 +35,7 @@ type job struct {
 func jobsOf(t *testing.T, kernels interp.Kernels) map[string][]job {
 	t.Helper()
 	dir := t.TempDir()
-	test := exec.Command("go", "test", "-count=1", "spotlighter/layers", "spotlighter/optim", "spotlighter/spotlight/...")
+	test := exec.Command("go", "test", "-count=1", "spotlighter/layers", "spotlighter/optim", "spotlighter/spotlight/...", "spotlighter/graph/cuda/interp")
 	test.Env = append(os.Environ(), "SPOTLIGHTER_JOBS="+dir)
 	if out, err := test.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)

@@ -59,7 +59,8 @@ var (
 
 // Of lists the mutants of a kernel but those that no operands could show: see rules.
 func Of(k *ptx.Kernel) []Mutant {
-	return slices.DeleteFunc(changes(k), func(m Mutant) bool { return equivalent(m) != "" })
+	l := list(k)
+	return slices.DeleteFunc(changes(k), func(m Mutant) bool { return l.equivalent(m) != "" })
 }
 
 // changes lists the changes of a kernel, the same in every call: operations and
