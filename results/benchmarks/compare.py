@@ -19,6 +19,7 @@ import statistics
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 
 PIXELS, CONTEXT, VOCABULARY = 224, 77, 49408
 EVALUATED = 1000  # images of the evaluation row, scaled from the images that are measured
@@ -213,10 +214,32 @@ def main():
     if args.torch:
         return torch_side(*args.torch, args)
 
-    run, rows = Runs(args), []
+    run, rows, paths = Runs(args), [], {}
+    machine = run.ours("machine")
+
+    def write():
+        """Write what there is so far: after each row, so that nothing measured is lost."""
+        with open(args.out + ".json", "w") as f:
+            json.dump({"machine": machine, "torch": version("torch"), "transformers": version("transformers"), "python": platform.python_version(),
+                       "rounds": args.rounds, "repeat": args.repeat, "results": run.raw, "paths": paths}, f, indent=1)
+        with open(args.out + ".md", "w") as f:
+            f.write("# This program against PyTorch\n\n")
+            f.write(f"{machine['processor']}, {machine['cores']} cores, {machine['threads']} threads; flags {', '.join(machine['flags'])}; kernels {machine['path']}; "
+                    f"limit {machine['limit_gflops']:.0f} GFLOP/s when measured; load averages at the start {machine['load_averages']}. "
+                    f"{machine['go']}; PyTorch {version('torch')}, transformers {version('transformers')}. "
+                    f"Medians of {args.rounds} processes a side, in turn, {args.repeat} repetitions each.\n\n")
+            f.write("| work | ours | PyTorch | ratio | of best times | target | |\n|---|---|---|---|---|---|---|\n")
+            for r in rows:
+                f.write("| " + " | ".join(r) + " |\n")
+            if paths:
+                f.write("\n| kernels | sgemm | share of their limit | ViT-B/32 | CoOp step |\n|---|---|---|---|---|\n")
+            for path, r in paths.items():
+                limit = f"{100 * r['ops'][0]['share']:.0f}%" if "share" in r["ops"][0] else ""
+                f.write(f"| {path} | {r['ops'][0]['gflops']:.1f} GFLOP/s | {limit} | {r['image']['images_per_s']:.2f} images/s | {r['step']['median_s']:.3g} s |\n")
 
     def row(work, ours, other, value, bests, target, met):
         rows.append((work, ours, other, value, bests, target, "met" if met else "missed"))
+        write()
 
     def against(work, found, target, value=lambda r: r["median_s"], unit="s"):
         a, b = median(found["ours"], value), median(found["torch"], value)
@@ -226,7 +249,6 @@ def main():
     def wanted(name):
         return not args.only or name in args.only
 
-    machine = run.ours("machine")
     if wanted("sgemm"):
         ops = run.turns("sgemm", ours=lambda: run.ours("ops", "--begin", "sgemm 1576"), torch=lambda: run.torch("sgemm"))
         first = lambda r: r[0]["share"]
@@ -255,7 +277,6 @@ def main():
         peak = lambda r: r["peak_bytes"] / 2**30
         against("peak memory of the CoOp step, 100 classes", memory, 2, peak, "GiB")
 
-    paths = {}
     if wanted("paths"):
         for path in ("avx2", "go"):
             paths[path] = {
@@ -265,25 +286,6 @@ def main():
             }
         gonum, ours = paths["go"]["ops"][-1]["gflops"], paths["go"]["ops"][0]["gflops"]
         row("portable sgemm 1576x768x3072, against gonum", f"{ours:.1f} GFLOP/s", f"{gonum:.1f} GFLOP/s (gonum)", f"{ours / gonum:.2f}x", "", "at least 1x", ours >= gonum)
-
-    from importlib.metadata import version
-    with open(args.out + ".json", "w") as f:
-        json.dump({"machine": machine, "torch": version("torch"), "transformers": version("transformers"), "python": platform.python_version(),
-                   "rounds": args.rounds, "repeat": args.repeat, "results": run.raw, "paths": paths}, f, indent=1)
-    with open(args.out + ".md", "w") as f:
-        f.write("# This program against PyTorch\n\n")
-        f.write(f"{machine['processor']}, {machine['cores']} cores, {machine['threads']} threads; flags {', '.join(machine['flags'])}; kernels {machine['path']}; "
-                f"limit {machine['limit_gflops']:.0f} GFLOP/s when measured; load averages at the start {machine['load_averages']}. "
-                f"{machine['go']}; PyTorch {version('torch')}, transformers {version('transformers')}. "
-                f"Medians of {args.rounds} processes a side, in turn, {args.repeat} repetitions each.\n\n")
-        f.write("| work | ours | PyTorch | ratio | of best times | target | |\n|---|---|---|---|---|---|---|\n")
-        for r in rows:
-            f.write("| " + " | ".join(r) + " |\n")
-        if paths:
-            f.write("\n| kernels | sgemm | share of their limit | ViT-B/32 | CoOp step |\n|---|---|---|---|---|\n")
-        for path, r in paths.items():
-            limit = f"{100 * r['ops'][0]['share']:.0f}%" if "share" in r["ops"][0] else ""
-            f.write(f"| {path} | {r['ops'][0]['gflops']:.1f} GFLOP/s | {limit} | {r['image']['images_per_s']:.2f} images/s | {r['step']['median_s']:.3g} s |\n")
 
 
 if __name__ == "__main__":
