@@ -91,7 +91,7 @@ type Config struct {
 
 	// TrainCandidates is how many candidates read in a training step; 0 is
 	// Candidates.
-	TrainCandidates int `yaml:"train_candidates"`
+	TrainCandidates int `yaml:"train_candidates" json:",omitempty"`
 
 	// Evidence adds the kept tokens' own contributions, so many times, to what was
 	// read: how much of a class the image shows there, beside how it reads. They are
