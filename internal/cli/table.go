@@ -66,7 +66,7 @@ settings are those of experiments/PROTOCOL.yaml unless --config says otherwise.
 	fl.StringVar(&f.against, "against", "", "method that the others are tested against; default: coop, or else the first")
 	fl.StringSliceVar(&f.formats, "formats", results.TableFormats, "files to write: "+strings.Join(results.TableFormats, ", "))
 	fl.StringVarP(&f.output, "output", "o", "", "folder of the files; default: that of the run folders")
-	fl.BoolVar(&f.dryRun, "dry-run", false, "show the plan and the table so far, and run nothing")
+	fl.BoolVar(&f.dryRun, "dry-run", false, "show the plan and the table so far, and run and write nothing")
 	fl.BoolVar(&f.failFast, "fail-fast", false, "end at the first cell that breaks")
 	fl.BoolVar(&f.run.json, "json", false, "print the table as JSON")
 	fl.BoolVar(&f.run.quiet, "quiet", false, "no progress")
@@ -197,12 +197,16 @@ func planTable(f tableFlags, protocol string, args []string) (*tablePlan, error)
 	return p, nil
 }
 
-// print writes the files and prints the table.
+// print writes the files, unless the run is dry, and prints the table.
 func (p *tablePlan) print(f tableFlags) error {
 	command := "spotlighter " + strings.Join(quoted(os.Args[1:]), " ")
 	table := results.Compare(p.protocol, command, p.against, p.planned)
 	var paths []string
-	for _, format := range f.formats {
+	formats := f.formats
+	if f.dryRun {
+		formats = nil
+	}
+	for _, format := range formats {
 		text, err := table.Render(format)
 		if err != nil {
 			return err
