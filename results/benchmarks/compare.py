@@ -284,8 +284,11 @@ def main():
                 "image": run.ours("image", "--model", "B/32", path=path),
                 "step": run.ours("step", path=path),
             }
-        gonum, ours = paths["go"]["ops"][-1]["gflops"], paths["go"]["ops"][0]["gflops"]
-        row("portable sgemm 1576x768x3072, against gonum", f"{ours:.1f} GFLOP/s", f"{gonum:.1f} GFLOP/s (gonum)", f"{ours / gonum:.2f}x", "", "at least 1x", ours >= gonum)
+        portable = run.turns("portable", ours=lambda: run.ours("ops", "--begin", "sgemm 1576", path="go"), gonum=lambda: run.ours("ops", "--begin", "gonum", path="go"))
+        first = lambda r: r[0]["gflops"]
+        ours, gonum = median(portable["ours"], first), median(portable["gonum"], first)
+        bests = min(r[0]["best_s"] for r in portable["gonum"]) / min(r[0]["best_s"] for r in portable["ours"])
+        row("portable sgemm 1576x768x3072, against gonum", f"{ours:.1f} GFLOP/s", f"{gonum:.1f} GFLOP/s (gonum)", f"{ours / gonum:.2f}x", f"{bests:.2f}x", "at least 1x", ours >= gonum)
 
 
 if __name__ == "__main__":
