@@ -111,10 +111,15 @@ func NewLab(c Config) (*Lab, error) {
 	if err != nil {
 		return nil, err
 	}
-	var texts []string
-	for _, name := range slices.Concat(c.Dataset, c.Targets) {
+	var texts, source []string // the source's classes
+	for i, name := range slices.Concat(c.Dataset, c.Targets) {
 		b, err := OpenBenchmark(c.on(name))
 		if err != nil {
+			return nil, err
+		}
+		if i < len(c.Dataset) {
+			source = append(source, b.Classes...)
+		} else if err := c.checkShift(name, b.Classes, source); err != nil {
 			return nil, err
 		}
 		for _, method := range c.Method {

@@ -18,7 +18,8 @@ const (
 	// CrossDataset learns all classes of one data set, ImageNet in the literature,
 	// and tests the classes of other data sets.
 	CrossDataset = "cross-dataset"
-	// DomainGeneralization is CrossDataset to shifts of the same classes.
+	// DomainGeneralization is CrossDataset to shifts of the same classes, or of some of
+	// them, which keep what was learned of each.
 	DomainGeneralization = "domain-generalization"
 	// ZeroShot tests all classes and learns nothing.
 	ZeroShot = "zero-shot"
@@ -40,6 +41,20 @@ func (r *Resolved) setTargets() {
 		r.Targets = slices.Clone(usualTargets[r.Protocol])
 		r.origins["targets"] = origin{where: "default of protocol " + r.Protocol}
 	}
+}
+
+// checkShift refuses a target that is no shift of the source's classes.
+func (c Config) checkShift(target string, classes, source []string) error {
+	if c.Protocol != DomainGeneralization {
+		return nil
+	}
+	for _, name := range classes {
+		if !slices.Contains(source, name) {
+			return fmt.Errorf("targets: %s has a class %q, which %s has not: protocol %s tests shifts of the same classes, %s others",
+				DatasetName(target), name, DatasetName(c.Dataset[0]), DomainGeneralization, CrossDataset)
+		}
+	}
+	return nil
 }
 
 // validateProtocol refuses what a protocol cannot do.

@@ -68,13 +68,19 @@ func TestProtocols(t *testing.T) {
 		{BaseToNovel, "coop+spotlighter", []string{"base", "novel"}, []int{4, 4}},
 		{FewShot, "coop+spotlighter", []string{"all"}, []int{8}},
 		{CrossDataset, "coop+spotlighter", []string{"all", "dusk", "fog"}, []int{8, 8, 8}},
-		{DomainGeneralization, "coop", []string{"all", "dusk", "fog"}, []int{8, 8, 8}},
+		{DomainGeneralization, "coop+spotlighter", []string{"all", "clutter-at-dusk", "clutter-in-fog"}, []int{8, 8, 8}},
 		{ZeroShot, "clip", []string{"all"}, []int{8}},
 	} {
 		c := tinyCell(t, test.method)
 		c.Protocol, c.Data.Classes, c.Data.TestPerClass = test.protocol, 8, 3
 		if usualTargets[test.protocol] != nil {
 			c.Targets = List[string]{"dusk", "fog"}
+		}
+		if test.protocol == DomainGeneralization {
+			if _, err := NewLab(c); err == nil || !strings.Contains(err.Error(), "which clutter has not: protocol domain-generalization tests shifts of the same classes") {
+				t.Errorf("targets of other classes: %v", err)
+			}
+			c.Targets = List[string]{"tasks/clutter-at-dusk.yaml", "tasks/clutter-in-fog.yaml"}
 		}
 		if err := c.Validate(); err != nil {
 			t.Fatal(err)

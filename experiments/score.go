@@ -67,7 +67,7 @@ func (l *Lab) score(ctx context.Context, c Config, run *Run, m methods.Method, v
 			return err
 		}
 		of := learned
-		if !slices.Equal(l.bench.Classes, source.bench.Classes) {
+		if c.Protocol != DomainGeneralization && !slices.Equal(l.bench.Classes, source.bench.Classes) {
 			of = nil // a class of the same name is another one elsewhere
 		}
 		if err := s.test(target, DatasetName(name), 0, len(l.bench.Classes), vars, of); err != nil {
