@@ -18,6 +18,7 @@ func TestSharedAttention(t *testing.T) {
 	}{
 		{1, 1, 1, []int{1}}, {4, 2, 3, []int{1}}, {6, 3, 1, []int{4, 1, 2}}, {4, 4, 5, []int{2, 2, 2}},
 		{4, 2, 2, []int{40, 9, 50, 1, 1}}, // several groups, one longer than a group should be
+		{1, 1, 2, []int{70, 40, 35}},      // tiles between the prefix and a text
 	} {
 		rows := c.prefix
 		for _, n := range c.lengths {
@@ -37,9 +38,9 @@ func TestSharedAttention(t *testing.T) {
 
 // So many rows that a card sums the gradients of the prefix in parts.
 func TestSharedAttentionOfMany(t *testing.T) {
-	const w, heads, prefix, texts, length = 2, 2, 17, 66, 8
+	const w, heads, prefix, texts, length = 2, 2, 3, 66, 8
 	optest.Check(t, Case{
-		Name: "many", Inputs: []Input{normal(2, prefix+texts*length, 3*w)},
+		Name: "many", Inputs: []Input{normal(prefix+texts*length, 3*w)},
 		Build: one(func(x *Node) *Node {
 			return layers.SharedAttention(x, heads, prefix, slices.Repeat([]int{length}, texts))
 		}),

@@ -84,6 +84,20 @@ func TestAttentionOfFarLogits(t *testing.T) {
 	}
 }
 
+// The last tokens are so far ahead that they leave little of the tiles before.
+func TestAttentionOfRisingLogits(t *testing.T) {
+	x := make([]float64, 70*3)
+	for i := range 70 {
+		x[3*i], x[3*i+1], x[3*i+2] = 1, 50*float64(min(i/32, 1)), float64(i%7)/64
+	}
+	for _, causal := range []bool{false, true} {
+		optest.Check(t, Case{
+			Name: fmt.Sprint("rising ", causal), Inputs: []Input{optest.Floats(x, 1, 70, 3)}, F32Tol: 1e-4, GradTol: 1e-5,
+			Build: one(func(x *Node) *Node { return layers.Attention(x, 1, causal) }),
+		})
+	}
+}
+
 // A token that is far ahead takes all the weight, without overflow.
 func TestAttentionOfHugeLogits(t *testing.T) {
 	optest.Check(t, Case{

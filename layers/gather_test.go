@@ -109,13 +109,13 @@ func TestGatherOfTopK(t *testing.T) {
 // Indices outside of their rows are errors, wherever they are.
 func TestBadIndices(t *testing.T) {
 	for _, index := range []int{-1, 5, 6} {
-		for _, at := range []int{0, 3, 5} {
-			places := make([]int, 6)
+		for _, at := range []int{0, 3, 8, 9, 13, 17} {
+			places := make([]int, 18)
 			places[at] = index
 			for _, c := range []Case{
-				{Name: "gather", Inputs: []Input{normal(2, 5, 3), optest.Ints(places, 2, 3)}, Build: two(layers.Gather)},
-				{Name: "embedding", Inputs: []Input{normal(5, 3), optest.Ints(places, 6)}, Build: two(layers.Embedding)},
-				{Name: "scatter", Inputs: []Input{normal(2, 3, 3), optest.Ints(places, 2, 3)}, Build: two(func(x, idx *Node) *Node { return layers.Scatter(x, idx, 5) })},
+				{Name: "gather", Inputs: []Input{normal(2, 5, 3), optest.Ints(places, 2, 9)}, Build: two(layers.Gather)},
+				{Name: "embedding", Inputs: []Input{normal(5, 3), optest.Ints(places, 18)}, Build: two(layers.Embedding)},
+				{Name: "scatter", Inputs: []Input{normal(2, 9, 3), optest.Ints(places, 2, 9)}, Build: two(func(x, idx *Node) *Node { return layers.Scatter(x, idx, 5) })},
 			} {
 				c.Name += fmt.Sprint(" ", index, " at ", at)
 				c.NoGrad, c.Fails = true, fmt.Sprintf("%d at position %d, want 0 to 4", index, at)

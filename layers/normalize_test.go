@@ -17,6 +17,7 @@ func TestLayerNorm(t *testing.T) {
 		{Name: "4D", Inputs: []Input{normal(2, 1, 3, 5), normal(5), normal(5)}},
 		{Name: "width 1", Inputs: []Input{normal(3, 1), normal(1), normal(1)}},
 		{Name: "wide", Inputs: []Input{normal(29, 768), normal(768), normal(768)}},
+		{Name: "tall", Inputs: []Input{normal(301, 3), normal(3), normal(3)}},
 		{Name: "a warp", Inputs: []Input{normal(5, 32), normal(32), normal(32)}},
 		{Name: "two warps", Inputs: []Input{normal(3, 64), normal(64), normal(64)}},
 		// (x - mean)/sqrt(variance + 1e-5) gamma + beta, computed apart
@@ -31,6 +32,14 @@ func TestLayerNorm(t *testing.T) {
 		c.Build = build
 		optest.Check(t, c)
 	}
+}
+
+// The gradient of what the norm is added to is part of the norm's.
+func TestLayerNormBesideItsInput(t *testing.T) {
+	optest.Check(t, Case{
+		Name: "residual", Inputs: []Input{normal(3, 70), normal(70), normal(70)},
+		Build: three(func(x, gamma, beta *Node) *Node { return layers.Add(x, layers.LayerNorm(x, gamma, beta, 1e-5)) }),
+	})
 }
 
 // A constant row has no direction: eps keeps it at beta.

@@ -38,6 +38,12 @@ func TestOps(t *testing.T) {
 		})
 	}
 	optest.Check(t, optest.Case{
+		Name: "clip factor of many", Inputs: []optest.Input{optest.Normal(20000), optest.Normal(70)}, NoGrad: true,
+		Build: func(_ *graph.Scope, in []*graph.Node) *graph.Node {
+			return graph.Apply(clipFactor{Max: 2}, in...)
+		},
+	})
+	optest.Check(t, optest.Case{
 		Name: "clip factor, hardly short enough", Inputs: []optest.Input{optest.Floats([]float64{1.8}, 1)}, NoGrad: true, Want: []float64{1},
 		Build: func(_ *graph.Scope, in []*graph.Node) *graph.Node {
 			return graph.Apply(clipFactor{Max: 2}, in...)

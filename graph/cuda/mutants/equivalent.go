@@ -23,6 +23,10 @@ var rules = []struct {
 			in.op == "shr.u32" && l.isRounding(in.o[0]) ||
 			in.op == "add.s32" && m.What == "operation exchanged" && l.isRounding(in.o[2])
 	}},
+	{"x + 0 is x, and so is x - 0", func(l *listing, m Mutant, in instruction) bool {
+		return in.o[len(in.o)-1] == "0f00000000" &&
+			(in.op == "fma.rn.f32" && m.What == "term left out" || in.op == "add.f32" && m.What == "operation exchanged")
+	}},
 	{"a square has no sign", func(l *listing, m Mutant, in instruction) bool {
 		return in.op == "sub.f32" && m.What == "operands exchanged" && l.isSquared(in.o[0])
 	}},

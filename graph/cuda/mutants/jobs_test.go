@@ -14,12 +14,12 @@ import (
 	"spotlighter/graph/cuda/interp"
 )
 
-// Limits of what is run on one mutant: instructions, of which the first job alone
-// may have more, and jobs that are alike, of the same lines and about as many
-// instructions.
+// Limits of the instructions that are run on one mutant: of all its jobs, and of
+// those that are alike, in that they come to the same lines by about as many
+// instructions. The first may have more.
 const (
-	mostSteps = 100_000_000
-	mostAlike = 32
+	mostSteps = 150_000_000
+	mostAlike = 10_000_000
 )
 
 // job is one op on operands.
@@ -99,14 +99,15 @@ func survives(m Mutant, jobs []job, kernels interp.Kernels) bool {
 	}
 	by := maps.Clone(kernels)
 	by[name] = k
-	var steps int64
-	alike := map[string]int{}
+	var all int64
+	alike := map[string]int64{}
 	for _, j := range jobs {
-		if !j.reached[name][m.Line] || alike[j.path[name]] == mostAlike {
+		path := j.path[name]
+		if !j.reached[name][m.Line] || alike[path] > mostAlike {
 			continue
 		}
-		alike[j.path[name]]++
-		if steps += j.steps; steps > max(j.steps, mostSteps) {
+		alike[path] += j.steps
+		if all += j.steps; all > max(j.steps, mostSteps) {
 			break
 		}
 		if _, err := j.Check(by, 4*j.steps+10_000); err != nil {

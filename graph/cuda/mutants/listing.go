@@ -52,11 +52,11 @@ func (l *listing) definition(register string) instruction {
 // isSign says that an instruction makes 0 or -1 of a number's sign.
 func (in instruction) isSign() bool { return in.op == "shr.s32" && in.o[2] == "31" }
 
-// isRounding says that a register is a sign, shifted: what makes the division of a
-// number by 2^n round towards zero.
+// isRounding says that a register is a sign, shifted, or the sign bit: what makes the
+// division of a number by 2^n round towards zero.
 func (l *listing) isRounding(register string) bool {
 	in := l.definition(register)
-	return in.op == "shr.u32" && l.definition(in.o[1]).isSign()
+	return in.op == "shr.u32" && (in.o[2] == "31" || l.definition(in.o[1]).isSign())
 }
 
 // chooses says that all a comparison decides is a choice between its operands.

@@ -108,6 +108,9 @@ func shipped(t *testing.T) interp.Kernels {
 // Every mutant is one that the interpreter understands, and every rule excludes
 // some of them, none of them many.
 func TestRules(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compiles each mutant")
+	}
 	excluded, all := map[string]int{}, 0
 	for _, k := range shipped(t) {
 		l := list(k)

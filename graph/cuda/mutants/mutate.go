@@ -66,7 +66,7 @@ func Of(k *ptx.Kernel) []Mutant {
 // changes lists the changes of a kernel, the same in every call: operations and
 // operands exchanged, comparisons with another boundary or turned round, constants
 // changed, guards negated, places of memory off by an element, terms left out, and
-// barriers, shuffles and stores taken out. Moves of registers, loads of parameters,
+// barriers, shuffles, stores and products on tensor cores taken out. Moves of registers, loads of parameters,
 // conversions and unguarded jumps stay as they are.
 func changes(k *ptx.Kernel) []Mutant {
 	var ms []Mutant
@@ -104,7 +104,7 @@ func changes(k *ptx.Kernel) []Mutant {
 func mutate(op string, o []string, add func(what, op string, o ...string)) {
 	parts := strings.Split(op, ".")
 	switch parts[0] {
-	case "bar", "st":
+	case "bar", "st", "mma":
 		add("taken out", "")
 	case "shfl":
 		add("shuffle taken out", "mov.u32", o[0], o[1])
@@ -117,7 +117,7 @@ func mutate(op string, o []string, add func(what, op string, o ...string)) {
 		}
 	case "selp":
 		add("choice exchanged", op, o[0], o[2], o[1], o[3])
-	case "bar.warp", "cvt", "cvta", "bra":
+	case "cvt", "cvta", "bra":
 		return
 	}
 	if strings.HasPrefix(op, "ld.param") {

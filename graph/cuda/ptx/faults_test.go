@@ -70,6 +70,8 @@ func TestFaults(t *testing.T) {
 		"with a barrier between":       {"@%p1 st.shared.u32 [few], %r1;\nbar.sync 0;\nld.shared.u32 %r3, [few];", "", 1},
 		"without one":                  {"@%p1 st.shared.u32 [few], %r1;\nld.shared.u32 %r3, [few];", "race: a thread reads what another writes", 1},
 		"a barrier, but no turns":      {"bar.sync 0;\nst.shared.u32 [few], %r1;", "race: two threads write", 0},
+		"a shuffle orders no memory":   {"@%p1 st.shared.u32 [few], %r1;\nshfl.sync.bfly.b32 %r3, %r1, 1, 31, -1;\n@%p1 bra $out;\nld.shared.u32 %r3, [few];\n$out:", "race: a thread reads what another writes", 1},
+		"a barrier of the warp does":   {"@%p1 st.shared.u32 [few], %r1;\nbar.warp.sync -1;\nsetp.ge.s32 %p2, %r1, 32;\n@%p2 bra $out;\nld.shared.u32 %r3, [few];\n$out:", "", 1},
 		"no end":                       {"$again:\nbra $again;", "does not end", 0},
 	} {
 		t.Run(name, func(t *testing.T) {

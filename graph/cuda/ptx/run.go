@@ -150,14 +150,15 @@ func (b *block) runWarp(warp []thread) error {
 		}
 		in := &b.code[at.pc]
 		switch in.kind {
-		case kindShuffle:
+		case kindWarpSync:
+			b.syncs[at.warp]++
+		case kindShuffle: // which orders nothing in memory
 			shuffle(in, warp)
 		case kindMMA:
 			if err := in.mma.run(warp); err != nil {
 				return b.fault(at, "%v", err)
 			}
 		}
-		b.syncs[at.warp]++
 		for i := range warp {
 			warp[i].pc++
 		}
