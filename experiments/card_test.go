@@ -35,9 +35,14 @@ type stepped struct {
 	values map[string]graph.Tensor // variables: parameters, optimiser, bank
 }
 
-// trainSteps takes steps of a method on random features, which are the same for every
+// stepper takes steps of a method on random features, which are the same for every
 // device.
-func trainSteps(t *testing.T, c Config, n int) stepped {
+type stepper struct {
+	*trainer
+	classes, taken int
+}
+
+func newStepper(t *testing.T, c Config) *stepper {
 	t.Helper()
 	l, err := NewLab(c)
 	if err != nil {
@@ -68,25 +73,38 @@ func trainSteps(t *testing.T, c Config, n int) stepped {
 		t.Fatal(err)
 	}
 	tr.lr.F32[0] = .01
-	s := stepped{values: map[string]graph.Tensor{}}
-	for i := range n {
-		for name, f := range tr.feeds {
-			if f.Dtype == graph.Float32 && len(f.Shape) > 0 {
-				graph.Normal(uint64(i), .3)(name, f.F32)
-			}
+	return &stepper{trainer: tr, classes: len(cl.Names)}
+}
+
+// next takes a step and returns its loss.
+func (s *stepper) next(t *testing.T) float64 {
+	t.Helper()
+	for name, f := range s.feeds {
+		if f.Dtype == graph.Float32 && len(f.Shape) > 0 {
+			graph.Normal(uint64(s.taken), .3)(name, f.F32)
 		}
-		for k := range tr.labels.Int {
-			tr.labels.Int[k] = (i + k) % len(cl.Names)
-		}
-		if err := tr.program.Run(t.Context(), tr.feeds); err != nil {
-			t.Fatal(err)
-		}
-		s.losses = append(s.losses, float64(tr.program.Output("loss").F32[0]))
 	}
-	if err := tr.store.Sync(); err != nil {
+	for k := range s.labels.Int {
+		s.labels.Int[k] = (s.taken + k) % s.classes
+	}
+	if err := s.program.Run(t.Context(), s.feeds); err != nil {
 		t.Fatal(err)
 	}
-	for _, v := range tr.store.Variables() {
+	s.taken++
+	return float64(s.program.Output("loss").F32[0])
+}
+
+func trainSteps(t *testing.T, c Config, n int) stepped {
+	t.Helper()
+	by := newStepper(t, c)
+	s := stepped{values: map[string]graph.Tensor{}}
+	for range n {
+		s.losses = append(s.losses, by.next(t))
+	}
+	if err := by.store.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range by.store.Variables() {
 		s.values[v.Name] = v.Value
 	}
 	return s
