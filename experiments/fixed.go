@@ -1,6 +1,7 @@
 package experiments
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -35,6 +36,9 @@ func withoutFixed(groups []optim.Group, fixed []string) ([]optim.Group, error) {
 	}
 	if i := slices.Index(used, false); i >= 0 {
 		return nil, fmt.Errorf("train.fixed: %q names none of %s", fixed[i], strings.Join(names, ", "))
+	}
+	if len(left) == 0 && len(fixed) == 0 {
+		return nil, errors.New("nothing to learn: the method's Outputs.Groups hold no variable")
 	}
 	if len(left) == 0 {
 		return nil, fmt.Errorf("train.fixed: %s leave nothing to learn", strings.Join(fixed, ", "))

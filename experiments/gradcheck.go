@@ -2,6 +2,7 @@ package experiments
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -28,16 +29,26 @@ type GradcheckResult struct {
 	Held            []string // ops whose results have no gradient and were held
 }
 
+// ErrNoStep is that a method is not trained step by step: it has no gradient to check.
+var ErrNoStep = errors.New("no training step to check")
+
 // Gradcheck compares the gradients of all that a cell's method trains with finite
 // differences of its loss, the whole model in Float64: the image encoder on the
 // run's own training images, the text encoder, the method. The point is reached
 // by a few steps of training and then moved at random, by a tenth of each
-// variable's size or of 1, so that no scalar stands where it starts, at zero.
+// variable's size or of 1, so that no scalar stands where it starts, at zero. A method
+// that learns nothing, or is fitted at once, is ErrNoStep.
 func (l *Lab) Gradcheck(ctx context.Context, c Config, g Gradcheck) (r GradcheckResult, err error) {
 	l.use(c)
 	m, err := methods.New(c.Method[0], options(c))
 	if err != nil {
 		return r, err
+	}
+	if !methods.Learns(c.Method[0]) {
+		return r, fmt.Errorf("method %s learns nothing: %w", c.Method[0], ErrNoStep)
+	}
+	if _, ok := m.(methods.Fitter); ok {
+		return r, fmt.Errorf("method %s is fitted at once: %w", c.Method[0], ErrNoStep)
 	}
 	b, err := OpenBenchmark(c)
 	if err != nil {
@@ -53,6 +64,9 @@ func (l *Lab) Gradcheck(ctx context.Context, c Config, g Gradcheck) (r Gradcheck
 	feeds, err := l.doubleFeeds(ctx, c, b, g.Images)
 	if err != nil {
 		return r, err
+	}
+	if methods.ReadsSupport(c.Method[0]) {
+		cl.Support = supportOf(feeds["image"], feeds["labels"])
 	}
 	r.Images, r.Classes = feeds["labels"].Len(), b.Base
 	double := l.model.Double()
@@ -80,6 +94,13 @@ func (l *Lab) Gradcheck(ctx context.Context, c Config, g Gradcheck) (r Gradcheck
 	}
 	r.Loss, err = l.lossAt(ctx, c, m, double, cl, feeds, vars)
 	return r, err
+}
+
+// supportOf is a support of the check's own images: unit features [B, D] and labels
+// [B].
+func supportOf(features, labels graph.Tensor) *methods.Support {
+	x := features.Convert(graph.Float32)
+	return &methods.Support{Plain: x, Views: []graph.Tensor{x}, Labels: labels.Int}
 }
 
 // doubleLoss builds a method's loss over a Float64 model, with copies of the

@@ -2,6 +2,7 @@ package experiments
 
 import (
 	"context"
+	"errors"
 	"math"
 	"testing"
 
@@ -14,7 +15,7 @@ import (
 // through the whole model in Float64.
 func TestGradcheck(t *testing.T) {
 	for _, overrides := range [][]string{
-		{"method=coop"}, {"method=coop+spotlighter"}, {"method=coop+spotlighter", "spotlight.variant=release"},
+		{"method=coop+spotlighter"}, {"method=coop+spotlighter", "spotlight.variant=release"},
 		{"method=coop+spotlighter", "spotlight.candidates=1", "spotlight.local_loss=true", "spotlight.trm=linear"},
 		{"method=promptkd+spotlighter", "spotlight.candidates=2", "promptkd.depth=2"},
 	} {
@@ -37,6 +38,58 @@ func TestGradcheck(t *testing.T) {
 			if !row.OK {
 				t.Errorf("%v: %+v", overrides, row)
 			}
+		}
+	}
+}
+
+// Every method there is has gradients that agree, or says that it has no step to
+// check: those of the registry, so that none is forgotten.
+func TestGradcheckMethods(t *testing.T) {
+	sizes := map[string][]string{ // of the embedded CLIP, whose encoders have 5 and 2 blocks
+		"maple":     {"maple.depth=2"},
+		"promptsrc": {"promptsrc.image_depth=5", "promptsrc.text_depth=2", "promptsrc.templates=['a photo of a {}']"},
+		"promptkd":  {"promptkd.depth=2"},
+	}
+	var lab *Lab
+	for _, name := range methods.Names() {
+		overrides := []string{"method=" + name, "dataset=clutter", "seed=1", "shots=1", "data.classes=4"}
+		for _, key := range methods.SectionsOf(name) {
+			overrides = append(overrides, sizes[key]...)
+		}
+		c, err := LoadEmbedded("quickstart.yaml", overrides)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if lab == nil {
+			lab = newLab(t, c)
+		}
+		r, err := lab.Gradcheck(t.Context(), c, Gradcheck{Check: inspect.Check{Elements: 1, Step: 1e-4, Tol: 1e-6}, Images: 2, Steps: 1})
+		m, errNew := methods.New(name, options(c))
+		if errNew != nil {
+			t.Fatal(errNew)
+		}
+		if _, fits := m.(methods.Fitter); fits || !methods.Learns(name) {
+			if !errors.Is(err, ErrNoStep) {
+				t.Errorf("%s: error is %v, want %v", name, err, ErrNoStep)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		agree := 0
+		for _, row := range r.Rows {
+			if !row.OK {
+				t.Errorf("%s: %+v", name, row)
+			}
+			if !row.Zero && !row.Tiny {
+				agree++
+			}
+		}
+		if agree == 0 {
+			t.Errorf("%s: no gradient is large enough to be told: %+v", name, r.Rows)
 		}
 	}
 }
