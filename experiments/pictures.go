@@ -73,8 +73,9 @@ func openWorld(t tiny.Task, d Data) *Benchmark {
 	if d.Classes > 0 {
 		names = names[:min(d.Classes, len(names))]
 	}
-	b := &Benchmark{Name: t.Name, Classes: names, Base: half(len(names)), Hash: fmt.Sprintf("%+v", t)}
-	b.Content = func() string { return fmt.Sprintf("%x", sha256.Sum256([]byte(b.Hash))) }
+	content := fmt.Sprintf("%x", sha256.Sum256(fmt.Appendf(nil, "%+v", t)))
+	b := &Benchmark{Name: t.Name, Classes: names, Base: half(len(names)), Hash: content[:16]}
+	b.Content = func() string { return content }
 	per := d.TestPerClass
 	if per == 0 {
 		per = worldTest
