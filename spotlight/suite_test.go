@@ -86,7 +86,7 @@ func TestOps(t *testing.T) {
 			{Name: "keep", Inputs: []optest.Input{normal(size.rows, n)}},
 			{Name: "keep, ties", Inputs: []optest.Input{optest.Floats(ties, size.rows, n)}},
 			{Name: "keep, ties, some barred", Inputs: []optest.Input{optest.Floats(ties, size.rows, n), optest.Floats(may, size.rows, n)}},
-			{Name: "keep, all barred", Inputs: []optest.Input{normal(size.rows, n), optest.Floats(make([]float64, n), 1, n)}},
+			{Name: "keep, all barred", Inputs: []optest.Input{normal(size.rows, n), optest.Floats(make([]float64, n), 1, n)}, SkipONNX: "no token is left, and what stands for one is open"},
 			{Name: "keep, some barred in all rows", Inputs: []optest.Input{normal(size.rows, n), optest.Floats(may[:n], 1, n)}},
 		} {
 			c.Name += fmt.Sprint(" ", size)
