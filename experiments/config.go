@@ -7,6 +7,7 @@ import (
 	"embed"
 	"encoding/hex"
 	"encoding/json"
+	"reflect"
 
 	"github.com/goccy/go-yaml"
 
@@ -164,6 +165,19 @@ func Load(path string, overrides []string) (Config, error) {
 func LoadEmbedded(name string, overrides []string) (Config, error) {
 	r, err := embedded.load(embeddedFolder+name, overrides)
 	return r.Config, err
+}
+
+// EmbeddedClip says whether overrides leave the CLIP that the program carries in its
+// place. One that cannot be read leaves it: Load says what is wrong with it.
+func EmbeddedClip(overrides []string) bool {
+	c := Default()
+	root := reflect.ValueOf(&c).Elem()
+	for _, o := range overrides {
+		if err := (decoder{origin: map[string]origin{}}).override(o, root); err != nil {
+			return true
+		}
+	}
+	return c.Clip.Weights == Default().Clip.Weights
 }
 
 // Cells are the runs of the grid, method by method within each data set and

@@ -37,7 +37,7 @@ func (r reader) readRecipes(out *Resolved) error {
 		var all []string
 		for _, item := range out.Recipes[method] {
 			switch {
-			case !isTaskFile(item):
+			case strings.Contains(item, "=") || !isTaskFile(item): // the value of an override may be a file
 				all = append(all, item)
 			case source == "":
 				return fmt.Errorf("%s: %s.%s: a file can be named in a file alone", at, recipesKey, method)

@@ -41,6 +41,12 @@ func (c Config) teaching() (t teaching, err error) {
 		t.cell = &cell
 	case strings.HasSuffix(s.Teacher, ".yaml"), strings.HasSuffix(s.Teacher, ".yml"):
 		cell, err := Load(s.Teacher, nil)
+		if errors.Is(err, fs.ErrNotExist) { // the program may be without its sources
+			name := strings.TrimPrefix(s.Teacher, embeddedFolder)
+			if _, none := fs.Stat(files, name); none == nil && name != s.Teacher {
+				cell, err = LoadEmbedded(name, nil)
+			}
+		}
 		if err != nil {
 			return fail("%w", err)
 		}

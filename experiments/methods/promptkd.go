@@ -27,8 +27,9 @@ func init() {
 type PromptKD struct {
 	// Teacher is who teaches: a method, which is trained first, on the same data set
 	// with the same seed and recipe, if its run is not done; the path of an
-	// experiment's YAML, of which the same is done with its own recipe; the folder of
-	// a finished run; or a checkpoint of a CLIP, as it is.
+	// experiment's YAML, of which the same is done with its own recipe (the program
+	// has those of experiments/ where its sources are not); the folder of a finished
+	// run; or a checkpoint of a CLIP, as it is.
 	Teacher string `yaml:"teacher"`
 	// Clip is the checkpoint of a teacher that is trained here: "" is the student's,
 	// or the YAML's.

@@ -19,10 +19,12 @@ import (
 	"spotlighter/results"
 )
 
-// everyMethod stands for all methods, by the settings that give each its own.
+// everyMethod stands for all methods, by the settings that give each its own: those
+// for the embedded CLIP, or the published ones for any other.
 const (
 	everyMethod      = "all"
 	allMethodsConfig = "all-methods.yaml"
+	publishedConfig  = "published.yaml"
 )
 
 // tableFlags are the flags of a table.
@@ -51,6 +53,7 @@ settings are those of experiments/PROTOCOL.yaml unless --config says otherwise.
 
   spotlighter table base-to-novel --datasets caltech101,dtd --methods clip,coop --seeds 1-3 data.root=DATA clip=WEIGHTS
   spotlighter table base-to-novel --methods all
+  spotlighter table base-to-novel --methods all data.root=DATA clip=ViT-B-16.pt
   spotlighter table few-shot --shots 1,2,4,8,16 --datasets clutter --dry-run`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -60,7 +63,7 @@ settings are those of experiments/PROTOCOL.yaml unless --config says otherwise.
 	fl := c.Flags()
 	fl.StringVar(&f.config, "config", "", "settings in place of the protocol's own")
 	fl.StringSliceVar(&f.datasets, "datasets", nil, "data sets, in place of the configuration's")
-	fl.StringSliceVar(&f.methods, "methods", nil, "methods, in place of the configuration's; "+everyMethod+": every method there is, each by its recipe in experiments/"+allMethodsConfig)
+	fl.StringSliceVar(&f.methods, "methods", nil, "methods, in place of the configuration's; "+everyMethod+": every method there is, each by its recipe in experiments/"+allMethodsConfig+" or, where clip is not the embedded one, experiments/"+publishedConfig)
 	fl.StringVar(&f.seeds, "seeds", "", "seeds, such as 1-3, in place of the configuration's")
 	fl.IntSliceVar(&f.shots, "shots", nil, "training images a class, such as 1,2,4,8,16, in place of the configuration's")
 	fl.StringVar(&f.against, "against", "", "method that the others are tested against; default: coop, or else the first")
@@ -137,6 +140,9 @@ func planTable(f tableFlags, protocol string, args []string) (*tablePlan, error)
 	name, config := protocol, protocol+".yaml"
 	if slices.Equal(f.methods, []string{everyMethod}) {
 		name, config, f.methods = protocol+"-"+everyMethod, allMethodsConfig, methods.Names()
+		if !experiments.EmbeddedClip(args) {
+			config = publishedConfig
+		}
 	}
 	if f.methods != nil {
 		text, err := json.Marshal(f.methods) // which is YAML too
@@ -154,6 +160,9 @@ func planTable(f tableFlags, protocol string, args []string) (*tablePlan, error)
 	p := &tablePlan{cellPlan: cellPlan{name: name, protocol: protocol}, against: f.against}
 	if p.cfg, err = load(); err != nil {
 		return nil, err
+	}
+	if config == publishedConfig && f.config == "" && !f.run.quiet {
+		fmt.Fprintf(os.Stderr, "clip is %s, not the embedded one: each method by its published recipe for base to novel, experiments/%s\n", p.cfg.Clip.Weights, config)
 	}
 	if err := f.run.set(&p.cfg); err != nil {
 		return nil, err

@@ -116,6 +116,18 @@ func TestTableOfAllMethods(t *testing.T) {
 	if want := fmt.Sprintf("base-to-novel-all: %d cells, 0 done, %d missing, 0 broken; ", len(names), len(names)); !strings.HasPrefix(o.stderr, want) {
 		t.Errorf("plan %q, want %q", o.stderr, want)
 	}
+	if strings.Contains(o.stderr, "published") {
+		t.Errorf("the embedded CLIP has the published recipes: %s", o.stderr)
+	}
+	real := mustRun(t, "table", "base-to-novel", "--methods", "all", "--datasets", "dtd", "--dry-run", "data.root=DATA", "clip=ViT-B-16.pt", "out="+t.TempDir())
+	for i, want := range []string{
+		"clip is ViT-B-16.pt, not the embedded one: each method by its published recipe for base to novel, experiments/published.yaml",
+		fmt.Sprintf("base-to-novel-all: %d cells, 0 done, ", 3*len(names)),
+	} {
+		if lines := strings.Split(real.stderr, "\n"); len(lines) < 2 || !strings.HasPrefix(lines[i], want) {
+			t.Errorf("says %q, want %q", real.stderr, want)
+		}
+	}
 	for _, name := range names {
 		if !strings.Contains(o.out, " "+name+" ") {
 			t.Errorf("no row of %s:\n%s", name, o.out)
