@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"spotlighter/experiments/methods"
+	"spotlighter/internal/datasets"
 )
 
 // loadText is Load of a file with the given text, its folder cut from errors.
@@ -59,7 +60,7 @@ func TestConfigMistakes(t *testing.T) {
 		{"method:\n", `x.yaml:1: method: found nothing, want text or a list`},
 		{"method: []\n", `x.yaml:1: method: found an empty list, want at least one`},
 		{"method: coop+spotlight\n", `x.yaml:1: method: "coop+spotlight" is none of ` + strings.Join(methods.Names(), ", ") + `, did you mean coop+spotlighter?`},
-		{"dataset: cluter\n", `x.yaml:1: dataset: "cluter" is none of clutter, dusk, fog, tuning-1, imagenet, caltech101, oxford_pets, stanford_cars, oxford_flowers, food101, fgvc_aircraft, sun397, dtd, eurosat, ucf101, imagenetv2, imagenet_sketch, imagenet_a, imagenet_r, folder, nor the path of a task (.yaml), did you mean clutter?`},
+		{"dataset: cluter\n", `x.yaml:1: dataset: "cluter" is none of clutter, dusk, fog, tuning-1, ` + strings.Join(datasets.Names(), ", ") + `, nor the path of a task (.yaml), did you mean clutter?`},
 		{"dataset: clutter,fog\n", `x.yaml:1: dataset: "clutter,fog" is no data set; a list is written [clutter, fog]`},
 		{"dataset: caltech101\n", `x.yaml: data.root: found nothing, want the folder that holds caltech-101 (dataset caltech101)`},
 		{"out: 2024\n", `x.yaml:1: out: found the number 2024, want text`},

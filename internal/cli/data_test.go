@@ -15,14 +15,24 @@ import (
 // TestDataReal goes through the data commands on the real Caltech101.
 func TestDataReal(t *testing.T) {
 	root := shared.Path(t, "data")
-	var list []struct {
+	type line struct {
 		Name, State               string
 		Classes, Train, Val, Test int
 	}
+	var list []line
 	if err := json.Unmarshal([]byte(mustRun(t, "data", "list", "--json", "--root", root).out), &list); err != nil {
 		t.Fatal(err)
 	}
-	if len(list) != 15 || list[1].Name != "caltech101" || list[1].State != "here" || list[1].Test != 2465 || list[8].State != "not here" {
+	found := map[string]line{}
+	for _, l := range list {
+		found[l.Name] = l
+	}
+	for _, name := range []string{"imagenet", "caltech101", "oxford_pets", "stanford_cars", "oxford_flowers", "food101", "fgvc_aircraft", "sun397", "dtd", "eurosat", "ucf101", "imagenetv2", "imagenet_sketch", "imagenet_a", "imagenet_r"} {
+		if _, ok := found[name]; !ok {
+			t.Errorf("no %s in %+v", name, list)
+		}
+	}
+	if len(found) != len(list) || found["caltech101"].State != "here" || found["caltech101"].Test != 2465 || found["dtd"].State != "not here" {
 		t.Errorf("list %+v", list)
 	}
 
