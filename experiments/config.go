@@ -8,9 +8,11 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"reflect"
+	"slices"
 
 	"github.com/goccy/go-yaml"
 
+	"spotlighter/experiments/methods"
 	"spotlighter/graph/cuda"
 	"spotlighter/internal/device"
 	"spotlighter/spotlight"
@@ -200,7 +202,7 @@ func (c Config) Cells() []Config {
 }
 
 // Hash is the SHA-256, in hexadecimal, of everything that can change a number:
-// all settings but out, threads, where features are kept and the device. A card
+// all settings that the methods read, but out, threads, where features are kept and the device. A card
 // differs from the CPU, and from other cards, as processors do from each other:
 // in the rounding of sums. Products of rounded operands are another matter, and
 // cuda.math counts where a card may compute them.
@@ -215,6 +217,9 @@ func (c Config) Hash() string {
 		c.Spotlight.Blocks = nil // an empty list and an absent one mean the same
 	}
 	c.Clip, c.Prune, c.Spotlight = c.Clip.hashed(c.Method), c.Prune.hashed(), c.Spotlight.Hashed()
+	if !slices.ContainsFunc(c.Method, methods.Plugged) && (c.Prune.Block == 0 || c.Prune.By == spotlight.PruneByAttention) {
+		c.Spotlight = spotlight.Config{} // that nothing reads: one run at all of its values
+	}
 	c.Sections = c.Sections.hashed(c.Method...)
 	text, err := json.Marshal(c)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"spotlighter/experiments/methods"
 	"spotlighter/internal/datasets"
+	"spotlighter/spotlight"
 )
 
 // loadText is Load of a file with the given text, its folder cut from errors.
@@ -216,6 +217,19 @@ func TestHash(t *testing.T) {
 	walk(reflect.ValueOf(&c).Elem(), "", &c)
 	if c.Hash() != start {
 		t.Error("the walk did not restore the configuration")
+	}
+	c = Default()
+	c.Method = List[string]{"coop"}
+	plain := c.Hash()
+	c.Spotlight.Keep = 9
+	if c.Hash() != plain {
+		t.Error("coop, which keeps no tokens, has another hash where more are kept")
+	}
+	c.Prune = Prune{Block: 3, Keep: .5, By: spotlight.PruneByText}
+	if pruned := c.Hash(); pruned == plain {
+		t.Error("pruning does not change the hash of coop")
+	} else if c.Spotlight.Smooth++; c.Hash() == pruned {
+		t.Error("the settings of the activation that prunes do not change the hash of coop")
 	}
 	c = Default()
 	c.Clip.Templates = "ensemble"

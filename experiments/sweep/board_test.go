@@ -38,7 +38,7 @@ func value(p *Plan, tr *Trial, key string) string {
 }
 
 func TestBoard(t *testing.T) {
-	p := plan(t, Options{Seeds: []int{1, 2}}, "method=coop", "train.lr=.1,.2", "spotlight.keep=5,9")
+	p := plan(t, Options{Seeds: []int{1, 2}}, "method=coop+spotlighter", "train.lr=.1,.2", "spotlight.keep=5,9")
 	// HM = 50 + 10 for lr .2 + 4 for keep 9 - 1 or + 1 by the seed.
 	for _, tr := range p.Trials {
 		hm := 50.
@@ -144,7 +144,7 @@ func TestIncompleteTrials(t *testing.T) {
 
 // A run that collapsed is in the means, and every number that it is part of says so.
 func TestBoardMarksCollapsed(t *testing.T) {
-	p := plan(t, Options{Seeds: []int{1, 2}}, "method=coop", "train.lr=.1,.2", "spotlight.keep=5,9")
+	p := plan(t, Options{Seeds: []int{1, 2}}, "method=coop+spotlighter", "train.lr=.1,.2", "spotlight.keep=5,9")
 	for _, tr := range p.Trials {
 		for _, r := range tr.Rungs[0] {
 			run, err := experiments.OpenRun(r.Cell, "w")

@@ -80,14 +80,14 @@ func TestImpossible(t *testing.T) {
 	if len(p.Trials) != 1 || len(p.Impossible) != 1 || !strings.Contains(p.Impossible[0], "with 1 epochs: train.warmup_epochs") {
 		t.Errorf("%v, impossible: %q", names(p), p.Impossible)
 	}
-	// The checker has its say too.
+	// The checker has its say too; clip, which keeps no tokens, is one trial of both.
 	q, err := New(parse(t, "spotlight.keep=5,7"), Options{Config: config, Strategy: Grid, Metric: "hm"}, func(c experiments.Config) error {
 		if c.Spotlight.Keep == 7 {
 			return errors.New("seven")
 		}
 		return nil
 	})
-	if err != nil || len(q.Trials) != 2 || len(q.Impossible) != 2 || !strings.HasSuffix(q.Impossible[0], "spotlight.keep=7 method=clip: seven") {
+	if err != nil || len(q.Trials) != 2 || q.Duplicates != 1 || len(q.Impossible) != 1 || !strings.HasSuffix(q.Impossible[0], "spotlight.keep=7 method=coop+spotlighter: seven") {
 		t.Errorf("%v %v", q, err)
 	}
 }
