@@ -25,6 +25,7 @@ import (
 type Lab struct {
 	pool   *cpu.Pool
 	model  *clip.Model
+	sized  bool                    // the model has no weights
 	*held                          // the data set at hand
 	kept   map[string]*held        // by key, those of the cell's source and targets
 	stores map[string]*cache.Store // features on the disk, that runs have asked for
@@ -111,36 +112,47 @@ func NewLab(c Config) (*Lab, error) {
 	if err != nil {
 		return nil, err
 	}
+	return l, l.meet(c)
+}
+
+// meet makes the model fit for all texts of the configuration.
+func (l *Lab) meet(c Config) error {
 	var texts, source []string // the source's classes
 	for i, name := range slices.Concat(c.Dataset, c.Targets) {
 		b, err := OpenBenchmark(c.on(name))
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if i < len(c.Dataset) {
 			source = append(source, b.Classes...)
 		} else if err := c.checkShift(name, b.Classes, source); err != nil {
-			return nil, err
+			return err
 		}
 		for _, method := range c.Method {
 			cell, err := c.on(name).with(method)
 			if err != nil {
-				return nil, err
+				return err
 			}
 			ts, err := l.texts(cell, b.Classes)
 			if err != nil {
-				return nil, err
+				return err
 			}
 			texts = append(texts, ts...)
 		}
 	}
-	return l, l.know(c, texts)
+	return l.know(c, texts)
+}
+
+// emptyLab has no model yet.
+func emptyLab(c Config) *Lab {
+	l := &Lab{pool: cpu.NewPool(c.Threads), Note: func(string) {}, kept: map[string]*held{}, stores: map[string]*cache.Store{}, log: newLog()}
+	l.log.AddHook(noteHook{l})
+	return l
 }
 
 // openLab opens the model alone.
 func openLab(c Config) (*Lab, error) {
-	l := &Lab{pool: cpu.NewPool(c.Threads), Note: func(string) {}, kept: map[string]*held{}, stores: map[string]*cache.Store{}, log: newLog()}
-	l.log.AddHook(noteHook{l})
+	l := emptyLab(c)
 	var err error
 	if c.Clip.Weights == "tiny" {
 		l.model, err = tiny.CLIP()
@@ -214,6 +226,10 @@ func (l *Lab) classes(ctx context.Context, c Config, names []string) (methods.Cl
 	var err error
 	if cl.Prompts, err = l.model.Prompts(c.Train.Context, names); err != nil {
 		return cl, err
+	}
+	if l.sized {
+		cl.Text = graph.NewTensor(graph.Float32, len(names), l.model.Text.Embed)
+		return l.unread(cl), nil
 	}
 	cl.Encode = func(texts []string) (graph.Tensor, error) { return clip.EncodeTexts(ctx, l.model, l.pool, texts) }
 	z := clip.NewZeroShot(l.model, l.pool)

@@ -176,7 +176,7 @@ func (l *Lab) stand(c Config, cl *methods.Classes) error {
 		path = cfg.Clip.Weights
 	}
 	if path != c.Clip.Weights {
-		weights, err := openWeights(path)
+		weights, err := l.embed(path)
 		if err != nil {
 			return fmt.Errorf("promptkd.teacher: %w", err)
 		}

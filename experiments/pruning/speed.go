@@ -36,20 +36,14 @@ func Of(name string, m *clip.Model) Model {
 	}}
 }
 
-// Shapes are the published image encoders by name.
-var Shapes = map[string]vit.Config{
-	"ViT-B/32": {ImageSize: 224, PatchSize: 32, Width: 768, Layers: 12, Heads: 12, Embed: 512},
-	"ViT-B/16": {ImageSize: 224, PatchSize: 16, Width: 768, Layers: 12, Heads: 12, Embed: 512},
-	"ViT-L/14": {ImageSize: 224, PatchSize: 14, Width: 1024, Layers: 24, Heads: 16, Embed: 768},
-}
-
 // Random is an image encoder of a published shape with random weights: its time
 // does not depend on them.
 func Random(name string) (Model, error) {
-	v, ok := Shapes[name]
-	if !ok {
-		return Model{}, fmt.Errorf("shape %q: want ViT-B/32, ViT-B/16 or ViT-L/14", name)
+	shape, err := clip.ShapeOf(name)
+	if err != nil {
+		return Model{}, fmt.Errorf("shape %w", err)
 	}
+	v := shape.Vision
 	store := graph.NewStore(nil)
 	m := Model{Name: name, Vision: v, Tau: 100, scope: func(p vit.Prune) (*graph.Scope, *vit.Encoder, error) {
 		v := v
@@ -59,7 +53,7 @@ func Random(name string) (Model, error) {
 		err := graph.Try(func() { e = vit.New(s, layers.Weights{Kind: graph.Frozen}, v) })
 		return s, e, err
 	}}
-	err := graph.Try(func() {
+	err = graph.Try(func() {
 		vit.New(graph.New(store, graph.Float32), layers.Weights{Kind: graph.Frozen, Seed: 1, Init: true}, v)
 	})
 	return m, err

@@ -13,6 +13,7 @@ import (
 	"spotlighter/experiments"
 	"spotlighter/experiments/pruning"
 	"spotlighter/graph/cpu"
+	"spotlighter/internal/clip"
 	"spotlighter/internal/progress"
 	"spotlighter/vit"
 )
@@ -82,8 +83,8 @@ func (f pruneFlags) check() error {
 		}
 	}
 	for _, name := range f.shapes {
-		if _, ok := pruning.Shapes[name]; !ok {
-			return usageError{fmt.Errorf("--shapes: %q, want ViT-B/32, ViT-B/16 or ViT-L/14", name)}
+		if _, err := clip.ShapeOf(name); err != nil {
+			return usageError{fmt.Errorf("--shapes: %w", err)}
 		}
 	}
 	return nil

@@ -107,6 +107,36 @@ func TestParams(t *testing.T) {
 	}
 }
 
+// A published shape needs no weights, and gives the published counts.
+func TestParamsOfShape(t *testing.T) {
+	for _, test := range []struct {
+		shape, config string
+		more          []string
+		want          map[string]string // by method
+	}{
+		{"ViT-B/16", "coop.yaml", nil, map[string]string{"coop": "1 tensors 2048"}},
+		{"ViT-B/16", "maple.yaml", nil, map[string]string{"maple": "27 tensors 3555072"}},
+		{"ViT-B/32", "clipfit.yaml", nil, map[string]string{"clipfit": "64 tensors 46080"}},
+		{"ViT-L/14", "coop.yaml", nil, map[string]string{"coop": "1 tensors 3072"}},
+		// 9 blocks of 4 prompts of 768, and the projection into the 768 of the teacher.
+		{"ViT-B/16", "promptkd.yaml", []string{"method=promptkd", "promptkd.clip=ViT-L/14"}, map[string]string{
+			"promptkd": fmt.Sprintf("15 tensors %d", 9*4*768+(512*768+768)+2*768+(768*768+768))}},
+	} {
+		o := mustRun(t, append([]string{"params", "../../experiments/" + test.config, "--as", test.shape}, test.more...)...)
+		for method, want := range test.want {
+			_, list, ok := strings.Cut("\n"+o.out, "\n"+method+" ")
+			_, total, found := strings.Cut(list, "  total ")
+			if total, _, _ = strings.Cut(total, "\n"); !ok || !found || strings.Join(strings.Fields(total), " ") != want {
+				t.Errorf("%s as %s: %s has %q, want %q", test.config, test.shape, method, total, want)
+			}
+		}
+	}
+	o := run(t, "params", config, "--as", "ViT-H/14")
+	if want := `--as: "ViT-H/14", want ViT-B/32, ViT-B/16 or ViT-L/14`; o.code != 2 || !strings.Contains(o.stderr, want) {
+		t.Errorf("%+v, want %s", o, want)
+	}
+}
+
 // The summary has each layer of the step, with the trainable scalars that the list
 // has, and arithmetic that grows with the batch.
 func TestParamsSummary(t *testing.T) {
@@ -158,6 +188,7 @@ func TestExperimentFiles(t *testing.T) {
 	}
 	larger := map[string]string{ // those of a CLIP that is not here
 		"maple.yaml": "maple.depth: 9, the text encoder has 2 blocks", "promptsrc.yaml": `"a photo of many `,
+		"published.yaml": "weights ViT-B-16.pt: no such file",
 	}
 	for _, p := range paths {
 		if words, ok := larger[filepath.Base(p)]; ok {

@@ -10,10 +10,12 @@ import (
 
 	"spotlighter/experiments"
 	"spotlighter/graph"
+	"spotlighter/internal/clip"
 )
 
 func paramsCommand() *cobra.Command {
 	var summary bool
+	var as string
 	c := &cobra.Command{
 		Use:   "params CONFIG.yaml [key=value...]",
 		Short: "List what a configuration's methods train: tensors and scalars, by name",
@@ -24,14 +26,26 @@ each layer's last shape, its ops, its scalars by kind, and the arithmetic of the
 whole batch. What the frozen image encoder makes of an image once, before training,
 is part of no step.
 
-  spotlighter params experiments/quickstart.yaml method=coop+spotlighter --summary`,
+--as ViT-B/16 (ViT-B/32, ViT-L/14) lists it for a CLIP of that published shape, in
+place of the configuration's, and needs no weights: sizes are looked at alone. So can
+PromptKD's teacher be told, by promptkd.clip=ViT-L/14.
+
+  spotlighter params experiments/quickstart.yaml method=coop+spotlighter --summary
+  spotlighter params experiments/maple.yaml --as ViT-B/16`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, err := experiments.Load(args[0], args[1:])
 			if err != nil {
 				return err
 			}
-			lab, err := experiments.NewLab(cfg)
+			var lab *experiments.Lab
+			if as == "" {
+				lab, err = experiments.NewLab(cfg)
+			} else if _, wrong := clip.ShapeOf(as); wrong != nil {
+				return usageError{fmt.Errorf("--as: %w", wrong)}
+			} else {
+				lab, err = experiments.NewSizedLab(cfg, as)
+			}
 			if err != nil {
 				return err
 			}
@@ -53,6 +67,7 @@ is part of no step.
 			return nil
 		},
 	}
+	c.Flags().StringVar(&as, "as", "", "published shape of the CLIP, in place of the configuration's: ViT-B/32, ViT-B/16 or ViT-L/14")
 	c.Flags().BoolVar(&summary, "summary", false, "each layer of a training step: shape, ops, scalars, MFLOP")
 	return c
 }
