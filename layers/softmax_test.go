@@ -25,6 +25,8 @@ func TestSoftmax(t *testing.T) {
 			steep[i], steep[70+i], steep[140+i] = -100*float64(i), 100*float64(i), -300
 		}
 		optest.Check(t, Case{Name: name + " of slopes", Inputs: []Input{optest.Floats(steep, 3, 70)}, Build: one(f), GradTol: 1e-6})
+		low := optest.Floats([]float64{-110, -111, -112}, 1, 3) // of fewer elements than a warp has lanes
+		optest.Check(t, Case{Name: name + " of low", Inputs: []Input{low}, Build: one(f)})
 		nan := make([]float64, 5*35)
 		for row, at := range []int{0, 1, 33, 34} {
 			nan[35*row+at] = math.NaN()
@@ -81,6 +83,7 @@ func TestCrossEntropy(t *testing.T) {
 		{Name: "a warp", Inputs: []Input{normal(5, 32), indices(32, 5)}},
 		{Name: "two warps", Inputs: []Input{normal(3, 64), indices(64, 3)}},
 		{Name: "far apart", Inputs: []Input{spread(60, 9, 70), indices(70, 9)}, F32Tol: 1e-4},
+		{Name: "low logits", Inputs: []Input{optest.Floats([]float64{-110, -111, -112}, 1, 3), indices(3, 1)}},
 		{Name: "huge logits", WantTol: 1e-14, Want: []float64{333.8543270242587},
 			Inputs: []Input{optest.Floats([]float64{0, 1000, -1000, 2, 1, .5, -3, -3, -3}, 3, 3), optest.Ints([]int{0, 0, 2}, 3)}},
 	} {
