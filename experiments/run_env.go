@@ -11,13 +11,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
 
 	"spotlighter/experiments/runfmt"
 	"spotlighter/internal/atomicfile"
+	"spotlighter/internal/version"
 )
 
 // Env is where a run's numbers come from: the weights, and one Session for
@@ -31,7 +31,7 @@ type Env struct {
 
 // Session is one process.
 type Session struct {
-	Version string `json:"version"` // of the program's module
+	Version string `json:"version"` // of the program
 	// Revision is the commit of the program's sources, and Dirty says that they had
 	// changes of their own: as it was built, or else (RevisionOf) as the sources
 	// are that it was started in. "" is not known.
@@ -53,6 +53,7 @@ var thisSession = sync.OnceValue(newSession)
 
 func newSession() Session {
 	s := Session{
+		Version:  version.Number,
 		Go:       runtime.Version(),
 		Platform: runtime.GOOS + "/" + runtime.GOARCH,
 		CPU:      cpuModel(),
@@ -61,21 +62,10 @@ func newSession() Session {
 		Started:  time.Now().UTC().Truncate(time.Second),
 	}
 	s.Host, _ = os.Hostname() // "" says that it is not known
-	if info, ok := debug.ReadBuildInfo(); ok {
-		s.Version = info.Main.Version
-		for _, setting := range info.Settings {
-			switch setting.Key {
-			case "vcs.revision":
-				s.Revision, s.RevisionOf = setting.Value, "build"
-			case "vcs.modified":
-				s.Dirty = setting.Value == "true"
-			}
-		}
-	}
-	if s.Revision == "" {
-		if dir, ok := sources(); ok {
-			s.Revision, s.Dirty, s.RevisionOf = gitState(dir)
-		}
+	if s.Revision, s.Dirty = version.Revision(); s.Revision != "" {
+		s.RevisionOf = "build"
+	} else if dir, ok := sources(); ok {
+		s.Revision, s.Dirty, s.RevisionOf = gitState(dir)
 	}
 	return s
 }

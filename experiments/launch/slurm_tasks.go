@@ -24,6 +24,8 @@ func (t Task) Active() bool {
 	return slices.Contains([]string{"PENDING", "RUNNING", "CONFIGURING", "COMPLETING", "SUSPENDED", "REQUEUED", "REQUEUE_HOLD", "RESIZING", "SIGNALING", "STAGE_OUT", "STOPPED", "SPECIAL_EXIT"}, t.State)
 }
 
+// String is what the queue knows of the task, for people: job, state, detail and, once
+// it is over, its last word; "" for a task that has no job.
 func (t Task) String() string {
 	if t.ID == "" {
 		return ""

@@ -16,6 +16,7 @@ type Setting struct {
 	Value string `json:"value"`
 }
 
+// String is the setting as a command line has it.
 func (s Setting) String() string { return s.Key + "=" + s.Value }
 
 // Axis is one dimension of the space: keys that move together, through a list
@@ -44,6 +45,7 @@ type Space struct {
 // Point is one place in the space: a setting for each key of each axis.
 type Point []Setting
 
+// String is the point's settings, with spaces between.
 func (p Point) String() string {
 	var parts []string
 	for _, s := range p {

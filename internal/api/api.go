@@ -23,7 +23,12 @@ import (
 
 // Packages are those that a reader of the documentation builds on, by their
 // folders below the module's root.
-var Packages = []string{"graph", "graph/onnx", "graph/optest", "layers", "vit", "vit/preprocess", "textenc", "spotlight", "optim", "experiments", "experiments/methods"}
+var Packages = []string{
+	"graph", "graph/cpu", "graph/cuda", "graph/draw", "graph/inspect", "graph/onnx", "graph/optest",
+	"layers", "vit", "vit/preprocess", "textenc", "spotlight", "spotlight/release", "optim",
+	"experiments", "experiments/ablations", "experiments/launch", "experiments/methods", "experiments/pruning", "experiments/runfmt", "experiments/sweep",
+	"results", "results/paper",
+}
 
 // File is the name of a listing in its package's folder.
 const File = "api.txt"

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"spotlighter/graph/cpu"
+	"spotlighter/internal/version"
 )
 
 // Main runs the command line and returns the exit code: 0, 1 for an error, 2
@@ -55,6 +56,7 @@ func rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "spotlighter",
 		Short:         "Prompt tuning of CLIP with the few image tokens that matter",
+		Version:       version.String(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.ArbitraryArgs, // an unknown command is for RunE to name

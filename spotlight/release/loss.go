@@ -37,5 +37,6 @@ func RowsCrossEntropy(logits, labels *Node) *Node {
 	return layers.Scale(layers.MeanAll(layers.Gather(perImage, layers.Reshape(labels, b, 1))), -1)
 }
 
-// Distance is the mean absolute difference of x, normalised, from unit rows.
+// Distance is the mean absolute difference of x [M, D], normalised, from unit rows
+// [M, D]: a scalar.
 func Distance(x, to *Node) *Node { return layers.MeanAll(layers.Abs(layers.Sub(unit(x), to))) }

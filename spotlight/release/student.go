@@ -29,7 +29,7 @@ func NewStudent(s *graph.Scope, c Config, in, width int, tau float64, seed uint6
 }
 
 // Distill is Train with a teacher in place of labels: f.Image are the student's
-// unit features, already of the teacher's width.
+// unit features [B, D], already of the teacher's width.
 func (m *Model) Distill(f Features, t Teacher, mask *Node) Output {
 	defer m.scope.Enter()()
 	o := m.local(f, t.Texts)
