@@ -18,7 +18,7 @@ import (
 )
 
 // The fixtures are float64 numbers of an independent reference, on a random
-// tiny CLIP; see fixtures/paper/README.md of the shared data.
+// tiny CLIP; see testdata/README.md.
 var cases = []struct {
 	file   string
 	blocks []int
@@ -49,9 +49,8 @@ type reference struct {
 func load(t *testing.T, file string, blocks []int, reread int, dtype graph.Dtype) *reference {
 	x := &reference{t: t, dtype: dtype, pool: cpu.NewPool(2), cfg: oneReading(), batch: 6, classes: 5, ctxN: 4}
 	x.cfg.Blocks, x.cfg.RereadBlocks, x.cfg.Window = blocks, reread, 3
-	x.ref = fixture.Open(t, "fixtures", "paper", file+".safetensors")
-	x.in = fixture.Open(t, "fixtures", "release", "inputs.safetensors")
-	clip := fixture.Open(t, "fixtures", "release", "tiny_clip.safetensors")
+	x.ref = fixture.At(t, "testdata/"+file+".safetensors")
+	x.in = fixture.At(t, "testdata/inputs.safetensors")
 	x.vision = vit.Config{ImageSize: 32, PatchSize: 8, Width: 128, Layers: 2, Heads: 2, Embed: 64}
 	x.text = textenc.Config{Vocabulary: 49408, Context: 77, Width: 64, Layers: 2, Heads: 1, Embed: 64}
 	x.base = graph.NewStore(nil)
@@ -59,14 +58,9 @@ func load(t *testing.T, file string, blocks []int, reread int, dtype graph.Dtype
 	frozen := layers.Weights{Kind: graph.Frozen}
 	vit.New(s.Sub("visual"), frozen, x.vision)
 	textenc.New(s, frozen, x.text)
-	values := map[string]graph.Tensor{}
-	for _, n := range clip.Names() {
-		if n == "logit_scale" {
-			x.tau = math.Exp(float64(clip.Tensor(n).F32[0]))
-		} else {
-			values[n] = clip.Tensor(n)
-		}
-	}
+	values := fixture.TinyCLIP(t, "testdata")
+	x.tau = math.Exp(float64(values["logit_scale"].F32[0]))
+	delete(values, "logit_scale")
 	if err := x.base.Load(values); err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,6 @@ import (
 	"spotlighter/graph/cpu"
 	"spotlighter/internal/clip"
 	"spotlighter/internal/fixture"
-	"spotlighter/internal/shared"
 	"spotlighter/layers"
 	"spotlighter/optim"
 	"spotlighter/textenc"
@@ -22,7 +21,7 @@ import (
 )
 
 // reference is the published trainer's input on a random tiny CLIP, and what it
-// made of it; see fixtures/release/README.md of the shared data.
+// made of it; see testdata/README.md.
 type reference struct {
 	t       *testing.T
 	base    *graph.Store // the frozen CLIP
@@ -35,24 +34,28 @@ type reference struct {
 	}
 }
 
+// open opens what is committed of the run.
 func open(t *testing.T, name string) fixture.File {
+	t.Helper()
+	return fixture.At(t, "testdata/"+name+".safetensors")
+}
+
+// openWhole opens a file of the whole run, of which open's are a part.
+func openWhole(t *testing.T, name string) fixture.File {
 	t.Helper()
 	return fixture.Open(t, "fixtures", "release", name+".safetensors")
 }
 
 func load(t *testing.T) *reference {
 	t.Helper()
-	x := &reference{t: t, base: graph.NewStore(nil), in: open(t, "inputs")}
+	x := &reference{t: t, base: graph.NewStore(nil), in: fixture.At(t, "../testdata/inputs.safetensors")}
 	declare(graph.New(x.base, graph.Float32))
-	values, file := map[string]graph.Tensor{}, open(t, "tiny_clip")
-	for _, name := range file.Names() {
-		values[name] = file.Tensor(name)
-	}
+	values := fixture.TinyCLIP(t, "../testdata")
 	if err := x.base.Load(values); err != nil {
 		t.Fatal(err)
 	}
 	x.tau = math.Exp(float64(values["logit_scale"].F32[0]))
-	text, err := os.ReadFile(shared.Path(t, "fixtures", "release", "tolerance_fp32_vs_fp64.json"))
+	text, err := os.ReadFile("testdata/rounding.json")
 	if err != nil {
 		t.Fatal(err)
 	}

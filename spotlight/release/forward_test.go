@@ -47,7 +47,7 @@ func parts(l Losses) map[string]*Node {
 
 // The frozen encoders: each block's tokens and attention, and the prompts.
 func TestEncoders(t *testing.T) {
-	x, ref := load(t), open(t, "forward")
+	x, ref := load(t), openWhole(t, "forward")
 	p := x.graph(nil, Default(), nil, false)
 	outputs := map[string]*Node{
 		"vision.image_features_raw": p.vit.Feature,

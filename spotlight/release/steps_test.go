@@ -10,14 +10,18 @@ import (
 	"spotlighter/optim"
 )
 
-// Five steps of the whole trainer, with the recorded dropout and without:
+// Steps of the whole trainer, with the recorded dropout and without:
 // losses, choices, gradients, then parameters, momentum, bank and moments. After
 // those with dropout, evaluation with the bank at hand and with the first one.
 func TestTrainingSteps(t *testing.T) {
-	for file, mask := range map[string]func(*pass) *Node{"train_steps": replayed, "train_steps_nodropout": undropped} {
+	for file, c := range map[string]struct {
+		open  func(t *testing.T, name string) fixture.File
+		steps int
+		mask  func(*pass) *Node
+	}{"first_step": {open, 1, replayed}, "train_steps": {openWhole, 5, replayed}, "train_steps_nodropout": {openWhole, 5, undropped}} {
 		t.Run(file, func(t *testing.T) {
-			x, ref := load(t), open(t, file)
-			store := x.steps(ref, mask)
+			x, ref := load(t), c.open(t, file)
+			store := x.steps(ref, c.steps, c.mask)
 			if file == "train_steps" {
 				x.evaluation(store)
 			}
@@ -25,7 +29,7 @@ func TestTrainingSteps(t *testing.T) {
 	}
 }
 
-func (x *reference) steps(ref fixture.File, mask func(*pass) *Node) *graph.Store {
+func (x *reference) steps(ref fixture.File, steps int, mask func(*pass) *Node) *graph.Store {
 	t := x.t
 	p := x.graph(nil, Default(), mask, true)
 	store := p.scope.Store()
@@ -46,7 +50,7 @@ func (x *reference) steps(ref fixture.File, mask func(*pass) *Node) *graph.Store
 	}
 	run := x.compile(p, outputs, updates)
 	schedule := optim.Cosine{LR: .002, Epochs: 20, Warmup: 1, WarmupLR: 1e-5}
-	for k := 1; k <= 5; k++ {
+	for k := 1; k <= steps; k++ {
 		lr := float32(schedule.At(float64((k - 1) / 2))) // two batches an epoch
 		if want := ref.Tensor(step(k, "lr")).F32[0]; lr != want {
 			t.Errorf("step %d: learning rate %v, want %v", k, lr, want)
@@ -80,7 +84,7 @@ func (x *reference) steps(ref fixture.File, mask func(*pass) *Node) *graph.Store
 }
 
 func (x *reference) evaluation(store *graph.Store) {
-	ref := open(x.t, "eval_after_training")
+	ref := openWhole(x.t, "eval_after_training")
 	for mode, bank := range map[string]graph.Tensor{
 		"bank_in_process": store.Find(variable(BankName)).Value,
 		"bank_initial":    x.in.Tensor("buffer." + BankName),

@@ -63,16 +63,19 @@ func (x *reference) student(ref fixture.File, temperature, weight float64) *stud
 }
 
 // Steps of the plug-in into PromptKD: stages, losses, gradients, parameters, bank
-// and moments, then evaluation; and one step of another temperature and weight.
+// and moments; and one step of another temperature and weight.
 func TestStudent(t *testing.T) {
-	ref := open(t, "tkmc")
-	for _, c := range []struct {
-		prefix              string
+	for name, c := range map[string]struct {
+		open                func(t *testing.T, name string) fixture.File
+		file, prefix        string
 		steps               int
 		temperature, weight float64
-	}{{"", 2, 1, 1000}, {"T2_kd200.", 1, 2, 200}} {
-		t.Run(c.prefix, func(t *testing.T) {
-			x := load(t)
+	}{
+		"one step": {open, "student", "", 1, 1, 1000}, "another temperature": {open, "student", "T2_kd200.", 1, 2, 200},
+		"two steps": {openWhole, "tkmc", "", 2, 1, 1000},
+	} {
+		t.Run(name, func(t *testing.T) {
+			x, ref := load(t), c.open(t, c.file)
 			p := x.student(ref, c.temperature, c.weight)
 			o := p.out
 			outputs := map[string]*Node{
