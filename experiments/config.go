@@ -152,7 +152,7 @@ func Default() Config {
 	}
 }
 
-//go:embed *.yaml
+//go:embed *.yaml promptkd/*.yaml
 var files embed.FS
 
 // Load reads the file at path over Default, applies the overrides ("train.lr=.01"),

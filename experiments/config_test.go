@@ -1,7 +1,6 @@
 package experiments
 
 import (
-	"bytes"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -136,41 +135,6 @@ func TestEmptyFileIsDefault(t *testing.T) {
 		if c, msg := loadText(t, text); msg != "" || !reflect.DeepEqual(c, Default()) {
 			t.Errorf("%q: %s %+v", text, msg, c)
 		}
-	}
-}
-
-// Every committed file loads, says how it is run, and comes back from YAML.
-func TestCommittedConfigs(t *testing.T) {
-	names, err := filepath.Glob("*.yaml")
-	if err != nil || len(names) < 3 {
-		t.Fatalf("%v %v", names, err)
-	}
-	for _, name := range names {
-		c, err := LoadEmbedded(name, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		text, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, want := range []string{"# spotlighter ", "\n# Cell:", "\n# Expected:", "\n# Time:", "\n# Memory:"} {
-			if !bytes.Contains(text, []byte(want)) {
-				t.Errorf("%s: no %q in its opening comment", name, want)
-			}
-		}
-		for _, cell := range append(c.Cells(), c) {
-			back, msg := loadText(t, string(cell.YAML()))
-			if msg != "" {
-				t.Fatalf("%s: %s", name, msg)
-			}
-			if back.Hash() != cell.Hash() {
-				t.Errorf("%s: other hash after a round trip\n%s\n%s", name, cell.YAML(), back.YAML())
-			}
-		}
-	}
-	if c, _ := LoadEmbedded("quickstart.yaml", nil); len(c.Cells()) != 36 {
-		t.Errorf("quickstart has %d cells, want 4 methods x 3 tasks x 3 seeds", len(c.Cells()))
 	}
 }
 

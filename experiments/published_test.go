@@ -79,10 +79,10 @@ func TestPublishedRecipes(t *testing.T) {
 		overrides := []string{"protocol=base-to-novel", "method=" + method}
 		switch method {
 		case "promptkd+spotlighter":
-			overrides = append(overrides, "train.epochs=30", "train.lr=.002", "train.views=30", "spotlight.variant=release")
+			overrides = append(overrides, "train.epochs=30", "train.lr=.002", "train.views=30", "spotlight.variant=release", "promptkd.shots=16")
 			fallthrough
 		case "promptkd", "promptkd+textrefiner":
-			overrides = append(overrides, "promptkd.teacher=experiments/promptsrc.yaml", "promptkd.clip=ViT-L-14.pt")
+			overrides = append(overrides, "promptkd.teacher=experiments/promptkd/published.yaml")
 		}
 		own, err := LoadEmbedded(w.own, overrides)
 		if err != nil {
@@ -113,7 +113,7 @@ func TestPublishedTeacher(t *testing.T) {
 			t.Fatal(err)
 		}
 		cell := from.cell
-		if cell.Method[0] != "promptsrc" || cell.Clip.Weights != "ViT-L-14.pt" || cell.Train.LR != .0025 || cell.Train.Batch != 4 || cell.Dataset[0] != "dtd" || cell.Seed[0] != 2 {
+		if cell.Method[0] != "promptsrc" || cell.Clip.Weights != "ViT-L-14.pt" || cell.Train.LR != .005 || cell.Train.Batch != 8 || cell.Train.Epochs != 20 || cell.Dataset[0] != "dtd" || cell.Seed[0] != 2 {
 			t.Errorf("taught by\n%s", cell.YAML())
 		}
 		hashes = append(hashes, cell.Hash())
