@@ -4,7 +4,7 @@
 // that file, the block is a piece of it, word for word; where not, it is written,
 // and Go is vetted. The commands of a console block are run, and must print what
 // is shown. Those of a shell block ask for a cluster, for weights or for hours:
-// their flags and configurations are checked.
+// their flags and configurations are checked, and of tables and sweeps the plan.
 package docs_test
 
 import (
@@ -141,10 +141,15 @@ func (r reader) shell(t *testing.T, name string, b block) {
 		if out, code := r.run(t, line+" --help"); code != 0 {
 			t.Errorf("%s:%d: %s: %s", name, b.line, line, out)
 		}
-		if of, is := strings.CutPrefix(ours, "run "); is {
-			if out, code := r.run(t, "./spotlighter config "+of); code != 0 {
-				t.Errorf("%s:%d: %s: %s", name, b.line, line, out)
-			}
+		dry := ""
+		switch command, rest, _ := strings.Cut(ours, " "); command {
+		case "run":
+			dry = "./spotlighter config " + rest
+		case "table", "sweep":
+			dry = line + " --dry-run"
+		}
+		if out, code := r.run(t, dry); code != 0 {
+			t.Errorf("%s:%d: %s: %s", name, b.line, line, out)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package graph
 import (
 	"errors"
 	"fmt"
+	"go/token"
 	"path"
 	"runtime"
 	"slices"
@@ -18,7 +19,9 @@ type Error struct {
 	What   string  // what was found and what was wanted
 	Err    error   // the cause, where there is one
 	// At is the line of the source that asked for it, such as "vit/encoder.go:92":
-	// the innermost outside of packages graph and layers. "" when the graph runs.
+	// the innermost outside of packages graph and layers, after that of the layer
+	// where one of package layers did: "layers/mlp.go:31, from vit/encoder.go:92". ""
+	// when the graph runs.
 	At string
 }
 
@@ -122,28 +125,48 @@ func refuse(format string, args ...any) {
 	panic(&Error{What: fmt.Sprintf(format, args...), At: caller()})
 }
 
-// engine are the packages whose lines tell a graph's builder nothing.
-var engine = []string{"spotlighter/graph", "spotlighter/layers"}
+// The packages whose lines tell a graph's builder little: of the first nothing, of
+// the second where in a layer it was.
+const (
+	graphPackage  = "spotlighter/graph"
+	layersPackage = "spotlighter/layers"
+)
 
 // caller is the innermost line of the stack outside of the engine and of other
-// packages, as the last folder of its package, file and line.
+// packages, as the last folder of its package, file and line. Where a layer of
+// package layers asked for the operation, its line comes first.
 func caller(other ...string) string {
 	pc := make([]uintptr, 64)
 	frames := runtime.CallersFrames(pc[:runtime.Callers(2, pc)])
-	for {
-		f, more := frames.Next()
+	layer, built := "", false // the layer's line; whether the function that makes the operation is passed
+	for more := true; more; {
+		var f runtime.Frame
+		f, more = frames.Next()
 		pkg := packageOf(f.Function)
-		if pkg != "" && pkg != "runtime" && !slices.Contains(engine, pkg) && !slices.Contains(other, pkg) && !strings.HasPrefix(pkg, "gorgonia.org/") {
-			file := f.File[strings.LastIndexByte(f.File, '/')+1:]
-			if pkg != "main" {
-				file = strings.TrimSuffix(path.Base(pkg), "_test") + "/" + file
+		switch {
+		case pkg == "" || pkg == "runtime" || pkg == graphPackage || slices.Contains(other, pkg) || strings.HasPrefix(pkg, "gorgonia.org/"):
+		case pkg == layersPackage:
+			name := strings.TrimPrefix(f.Function, layersPackage+".")
+			if function := !strings.Contains(name, "."); function && !built {
+				built = token.IsExported(name)
+			} else if layer == "" {
+				layer = lineOf(pkg, f)
 			}
-			return fmt.Sprintf("%s:%d", file, f.Line)
-		}
-		if !more {
-			return ""
+		case layer != "":
+			return layer + ", from " + lineOf(pkg, f)
+		default:
+			return lineOf(pkg, f)
 		}
 	}
+	return layer
+}
+
+func lineOf(pkg string, f runtime.Frame) string {
+	file := f.File[strings.LastIndexByte(f.File, '/')+1:]
+	if pkg != "main" {
+		file = strings.TrimSuffix(path.Base(pkg), "_test") + "/" + file
+	}
+	return fmt.Sprintf("%s:%d", file, f.Line)
 }
 
 // packageOf is the import path in a function's name, such as

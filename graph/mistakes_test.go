@@ -102,6 +102,10 @@ var mistakes = []struct {
 		n := layers.NewNorm(s.Sub("visual").Sub("ln_post"), layers.Weights{}, 768)
 		n.Forward(s.Input("x", graph.Float32, 4, 512))
 	}},
+	{"a block of another width", func(s *graph.Scope) {
+		b := layers.NewBlock(s.Sub("visual").Sub("block"), layers.Weights{}, layers.BlockConfig{Width: 64, Heads: 4})
+		b.Forward(s.Input("x", graph.Float32, 2, 5, 32), false)
+	}},
 	{"images of another size", func(s *graph.Scope) {
 		e := vit.New(s.Sub("visual"), layers.Weights{}, vit.Config{ImageSize: 32, PatchSize: 8, Width: 16, Layers: 1, Heads: 2, Embed: 8})
 		e.Forward(s.Input("images", graph.Float32, 2, 3, 64, 64))

@@ -94,6 +94,9 @@ func (f *graphFlags) open(ctx context.Context, path string, overrides []string) 
 		return nil, err
 	}
 	c := cfg.Cells()[0]
+	if n := len(cfg.Method); n > 1 {
+		fmt.Fprintf(os.Stderr, "drawn: %s, the first of %d methods (method=%s draws another)\n", c.Method[0], n, cfg.Method[1])
+	}
 	lab, err := experiments.NewLab(c)
 	if err != nil {
 		return nil, err
