@@ -13,12 +13,6 @@ func f64(x uint64) float64  { return math.Float64frombits(x) }
 func b64(x float64) uint64  { return math.Float64bits(x) }
 func low(x uint64) uint64   { return x & (1<<32 - 1) }
 func signed(x uint64) int64 { return int64(int32(x)) }
-func truth(b bool) uint64 {
-	if b {
-		return 1
-	}
-	return 0
-}
 
 type (
 	one   func(a uint64) uint64
@@ -192,10 +186,6 @@ func binaryALU(op, name string) two {
 		return func(a, b uint64) uint64 { return b32(f32(a) * f32(b)) }
 	case "div.rn.f32":
 		return func(a, b uint64) uint64 { return b32(f32(a) / f32(b)) }
-	case "max.f32": // of a number and NaN the number
-		return func(a, b uint64) uint64 { return b32(other(f32(a), f32(b), max(f32(a), f32(b)))) }
-	case "min.f32":
-		return func(a, b uint64) uint64 { return b32(other(f32(a), f32(b), min(f32(a), f32(b)))) }
 	case "cvt.rn.bf16x2.f32": // the first into the high half
 		return func(a, b uint64) uint64 { return toBF16(a)<<16 | toBF16(b) }
 	case "copysign.f32": // the sign of a, the size of b
@@ -230,18 +220,6 @@ func binaryALU(op, name string) two {
 		return func(a, b uint64) uint64 { return low(uint64(signed(a) * signed(b) >> 32)) }
 	case "mul.hi.u64":
 		return func(a, b uint64) uint64 { h, _ := bits.Mul64(a, b); return h }
-	case "min.s32":
-		return func(a, b uint64) uint64 { return low(uint64(min(signed(a), signed(b)))) }
-	case "max.s32":
-		return func(a, b uint64) uint64 { return low(uint64(max(signed(a), signed(b)))) }
-	case "min.u32":
-		return func(a, b uint64) uint64 { return min(low(a), low(b)) }
-	case "max.u32":
-		return func(a, b uint64) uint64 { return max(low(a), low(b)) }
-	case "min.s64":
-		return func(a, b uint64) uint64 { return uint64(min(int64(a), int64(b))) }
-	case "max.s64":
-		return func(a, b uint64) uint64 { return uint64(max(int64(a), int64(b))) }
 	case "and.b32", "and.b64", "and.pred", "and.b16":
 		return func(a, b uint64) uint64 { return a & b }
 	case "or.b32", "or.b64", "or.pred", "or.b16":
@@ -263,18 +241,10 @@ func binaryALU(op, name string) two {
 	case "div.s32", "div.s64", "div.u32", "div.u64", "rem.s32", "rem.s64", "rem.u32", "rem.u64":
 		return divide(op == "rem", name[4:])
 	}
-	return nil
-}
-
-// other gives what is not NaN.
-func other(a, b, else_ float32) float32 {
-	switch {
-	case a != a:
-		return b
-	case b != b:
-		return a
+	if op == "min" || op == "max" {
+		return extreme(name)
 	}
-	return else_
+	return nil
 }
 
 // divide by zero gives all ones here; a GPU gives anything.
@@ -310,7 +280,7 @@ func divide(rest bool, kind string) two {
 	}
 }
 
-func ternaryALU(_, name string) three {
+func ternaryALU(op, name string) three {
 	switch name {
 	case "fma.rn.f32": // exact in float64 but for the last rounding, which is double in rare cases
 		return func(a, b, c uint64) uint64 {
@@ -326,89 +296,11 @@ func ternaryALU(_, name string) three {
 		return func(a, b, c uint64) uint64 { return uint64(signed(a)*signed(b)) + c }
 	case "mad.wide.u32":
 		return func(a, b, c uint64) uint64 { return low(a)*low(b) + c }
-	case "selp.f32", "selp.b32", "selp.s32", "selp.u32", "selp.f64", "selp.b64", "selp.s64", "selp.u64", "selp.b16":
-		return func(a, b, c uint64) uint64 {
-			if c != 0 {
-				return a
-			}
-			return b
-		}
 	case "bfe.u32":
 		return func(a, b, c uint64) uint64 { return low(a) >> (b & 255) & (1<<(c&255) - 1) }
 	}
+	if op == "selp" {
+		return choose(name)
+	}
 	return nil
-}
-
-// compare makes a comparison: of floats those ending in u hold for NaN too.
-func compare(op, kind string) two {
-	var order func(a, b uint64) (int, bool) // -1, 0, 1; false for NaN
-	switch kind {
-	case "f32":
-		order = func(a, b uint64) (int, bool) { return floatOrder(float64(f32(a)), float64(f32(b))) }
-	case "f64":
-		order = func(a, b uint64) (int, bool) { return floatOrder(f64(a), f64(b)) }
-	case "s32":
-		order = func(a, b uint64) (int, bool) { return intOrder(signed(a), signed(b)), true }
-	case "s64":
-		order = func(a, b uint64) (int, bool) { return intOrder(int64(a), int64(b)), true }
-	case "u32", "b32":
-		order = func(a, b uint64) (int, bool) { return intOrder(low(a), low(b)), true }
-	case "u64", "b64", "b16", "u16":
-		order = func(a, b uint64) (int, bool) { return intOrder(a, b), true }
-	default:
-		return nil
-	}
-	switch op {
-	case "nan":
-		return func(a, b uint64) uint64 { _, number := order(a, b); return truth(!number) }
-	case "num":
-		return func(a, b uint64) uint64 { _, number := order(a, b); return truth(number) }
-	}
-	unordered := len(op) == 3
-	var holds func(c int) bool
-	switch op[:2] {
-	case "eq":
-		holds = func(c int) bool { return c == 0 }
-	case "ne":
-		holds = func(c int) bool { return c != 0 }
-	case "lt", "lo":
-		holds = func(c int) bool { return c < 0 }
-	case "le", "ls":
-		holds = func(c int) bool { return c <= 0 }
-	case "gt", "hi":
-		holds = func(c int) bool { return c > 0 }
-	case "ge", "hs":
-		holds = func(c int) bool { return c >= 0 }
-	default:
-		return nil
-	}
-	return func(a, b uint64) uint64 {
-		c, number := order(a, b)
-		if !number {
-			return truth(unordered)
-		}
-		return truth(holds(c))
-	}
-}
-
-func floatOrder(a, b float64) (int, bool) {
-	switch {
-	case a < b:
-		return -1, true
-	case a > b:
-		return 1, true
-	case a == b:
-		return 0, true
-	}
-	return 0, false
-}
-
-func intOrder[T int64 | uint64](a, b T) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
