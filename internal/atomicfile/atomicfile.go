@@ -4,8 +4,10 @@
 package atomicfile
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,6 +29,10 @@ func Write(path string, fill func(io.Writer) error) (err error) {
 	cleanStale(dir, prefix)
 	f, err := os.CreateTemp(dir, prefix+"*"+tempSuffix)
 	if err != nil {
+		var missing *fs.PathError
+		if errors.Is(err, fs.ErrNotExist) && errors.As(err, &missing) {
+			missing.Path = dir // not the temporary file that it was to hold
+		}
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	defer func() {

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -57,6 +59,16 @@ func TestWholeOrNotAtAll(t *testing.T) {
 	}
 	if got := list(t, dir); got != "[a.json]" {
 		t.Errorf("the folder has %s", got)
+	}
+}
+
+// Where there is no folder it is named, not the temporary file in it.
+func TestMissingFolder(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "none")
+	path := filepath.Join(dir, "a.json")
+	err := WriteBytes(path, nil)
+	if want := "write " + path + ": open " + dir + ": "; !errors.Is(err, fs.ErrNotExist) || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("the error is %v, want %s", err, want)
 	}
 }
 
