@@ -145,6 +145,6 @@ func (f *graphFlags) write(g *draw.Graph) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(os.Stderr, f.output)
+	fmt.Printf("%s: %s\n", f.output, g.Title)
 	return nil
 }

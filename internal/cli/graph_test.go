@@ -13,7 +13,10 @@ import (
 func TestGraphCommand(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "g.json")
-	mustRun(t, "graph", "../../experiments/debug.yaml", "method=coop+spotlighter", "-o", file)
+	o := mustRun(t, "graph", "../../experiments/debug.yaml", "method=coop+spotlighter", "-o", file)
+	if want := file + ": debug.yaml method=coop+spotlighter, coop+spotlighter\n"; o.out != want {
+		t.Errorf("%+v, want %q", o, want)
+	}
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -33,7 +36,7 @@ func TestGraphCommand(t *testing.T) {
 	if n := g.Items[1].Items[0].Trainable; n != 4*128+21 {
 		t.Errorf("%d trainable scalars in the step, want %d", n, 4*128+21)
 	}
-	o := mustRun(t, "graph", "../../experiments/debug.yaml", "method=coop", "--diff", "../../experiments/debug.yaml", "-o", filepath.Join(dir, "same.html"))
+	o = mustRun(t, "graph", "../../experiments/debug.yaml", "method=coop", "--diff", "../../experiments/debug.yaml", "-o", filepath.Join(dir, "same.html"))
 	if !strings.Contains(o.out, "0 ops and values added, 0 removed, 0 changed") {
 		t.Errorf("%+v", o)
 	}
