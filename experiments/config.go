@@ -202,10 +202,10 @@ func (c Config) Cells() []Config {
 }
 
 // Hash is the SHA-256, in hexadecimal, of everything that can change a number:
-// all settings that the methods read, but out, threads, where features are kept and the device. A card
-// differs from the CPU, and from other cards, as processors do from each other:
-// in the rounding of sums. Products of rounded operands are another matter, and
-// cuda.math counts where a card may compute them.
+// all settings that the methods read, but out, threads, where features are kept
+// and the device. A card differs from the CPU, and from other cards, as processors
+// do from each other: in the rounding of sums. Products of rounded operands are
+// another matter, and cuda.math counts where a card may compute them.
 func (c Config) Hash() string {
 	c.CacheFP16 = c.CacheFP16 && c.Cache == "disk"
 	c.Out, c.Threads, c.Cache, c.CacheFolder, c.CacheLimit = "", 0, "", "", 0
