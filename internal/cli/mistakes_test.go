@@ -86,7 +86,7 @@ func TestMistakes(t *testing.T) {
 		{"run CONFIG dataset=caltech101 data.root=DIR/hollow", 1, `data set caltech101: no split file DIR/hollow/caltech-101/split_zhou_Caltech101.json: file does not exist`},
 		{"run CONFIG dataset=DIR/none.yaml", 1, `task "DIR/none.yaml": neither a file nor one of clutter, dusk, fog, tuning-1, tuning-2, tuning-3, tuning-4`},
 
-		{"run CONFIG clip=DIR/none.safetensors", 1, `weights DIR/none.safetensors: no such file: file does not exist`},
+		{"run CONFIG clip=DIR/none.safetensors", 1, `weights DIR/none.safetensors: no such file or directory`},
 
 		{"run CONFIG out=DIR/typo.yaml/runs", 1, `open run: mkdir DIR/typo.yaml: not a directory`},
 	} {
@@ -209,6 +209,11 @@ func TestImageFiles(t *testing.T) {
 	want := numbers(t, folder(t, out, "coop"))
 	if want["base_images"] != "6" || want["novel_images"] != "6" || want["on_object"] != "" {
 		t.Errorf("result %v", want)
+	}
+	none := filepath.Join(root, "none.jpg")
+	o = run(t, "look", "--run", folder(t, out, "coop"), "--out", t.TempDir(), none)
+	if told := (outcome{1, "", "spotlighter: image " + none + ": no such file or directory\n"}); o != told {
+		t.Errorf("got %+v\nwant %+v", o, told)
 	}
 	off := t.TempDir()
 	mustRun(t, append(args(off), "cache=off", "threads=1")...)

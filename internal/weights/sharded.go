@@ -30,10 +30,8 @@ const maxShards = 256
 func Locate(path string) (string, error) {
 	info, err := os.Stat(path)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return "", fmt.Errorf("weights %s: no such file: %w", path, fs.ErrNotExist)
 	case err != nil:
-		return "", fmt.Errorf("weights %s: %w", path, err)
+		return "", fmt.Errorf("weights %s: %w", path, pathless(err))
 	case !info.IsDir():
 		return path, nil
 	}
@@ -44,6 +42,15 @@ func Locate(path string) (string, error) {
 		}
 	}
 	return "", fmt.Errorf("weights %s: a folder without weights, wanted one of %s", path, strings.Join(folderFiles, ", "))
+}
+
+// pathless is why a file could not be read, for messages that name it themselves.
+func pathless(err error) error {
+	var failed *fs.PathError
+	if errors.As(err, &failed) {
+		return failed.Err
+	}
+	return err
 }
 
 // openSharded opens the files that an index lists and makes them one.

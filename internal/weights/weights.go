@@ -59,7 +59,7 @@ func Open(path string) (*File, error) {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("weights %s: %w", path, err)
+		return nil, fmt.Errorf("weights %s: %w", path, pathless(err))
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("weights %s: not a regular file", path)
 	case info.Size() == 0:
@@ -67,7 +67,7 @@ func Open(path string) (*File, error) {
 	}
 	content, unmap, err := mapFile(path, info.Size())
 	if err != nil {
-		return nil, fmt.Errorf("weights %s: %w", path, err)
+		return nil, fmt.Errorf("weights %s: %w", path, pathless(err))
 	}
 	if isJSON(content) {
 		defer unmap()

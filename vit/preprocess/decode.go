@@ -35,10 +35,11 @@ func DecodeUpright(path string) (*RGB, error) { return read(path, true) }
 
 func read(path string, turn bool) (*RGB, error) {
 	content, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("image %s: no such file: %w", path, fs.ErrNotExist)
-	}
 	if err != nil {
+		var failed *fs.PathError
+		if errors.As(err, &failed) {
+			err = failed.Err // the path is told below
+		}
 		return nil, fmt.Errorf("image %s: %w", path, err)
 	}
 	rgb, err := decode(content)
