@@ -217,7 +217,7 @@ func (c Config) Hash() string {
 		c.Spotlight.Blocks = nil // an empty list and an absent one mean the same
 	}
 	c.Clip, c.Prune, c.Spotlight = c.Clip.hashed(c.Method), c.Prune.hashed(), c.Spotlight.Hashed()
-	if !slices.ContainsFunc(c.Method, methods.Plugged) && (c.Prune.Block == 0 || c.Prune.By == spotlight.PruneByAttention) {
+	if !slices.ContainsFunc(c.Method, methods.Plugged) && c.Prune.alone() {
 		c.Spotlight = spotlight.Config{} // that nothing reads: one run at all of its values
 	}
 	c.Sections = c.Sections.hashed(c.Method...)

@@ -52,7 +52,7 @@ func TestConfigMistakes(t *testing.T) {
 		{"spotlight: {variant: release}\nmethod: [clip, clip+spotlighter]\n", `x.yaml:2: method: clip+spotlighter learns nothing, spotlight.variant release works by learning alone`},
 		{"prune: {block: -1}\n", `x.yaml:1: prune.block: found -1, want at least 0`},
 		{"prune:\n  keep: 0\n", `x.yaml:2: prune.keep: found 0, want above 0 and at most 1`},
-		{"prune:\n  by: texts\n", `x.yaml:2: prune.by: "texts" is none of attention, text, both, did you mean text?`},
+		{"prune:\n  by: texts\n", `x.yaml:2: prune.by: "texts" is none of deviation, attention, text, both, did you mean text?`},
 		{"prune: {block: 3}\nspotlight: {variant: release}\n", `x.yaml:1: prune.block: found 3, want 0 (off): spotlight.variant release reads every patch`},
 		{"prune: {block: 3}\nspotlight: {select: all, candidates: 1}\n", `x.yaml:1: prune.block: found 3, want 0 (off): spotlight.select all keeps every patch`},
 		{"seed: [1, two]\n", `x.yaml:1: seed[1]: found the text "two", want a whole number`},

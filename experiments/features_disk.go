@@ -11,7 +11,6 @@ import (
 	"spotlighter/internal/cache"
 	"spotlighter/internal/device"
 	"spotlighter/internal/weights"
-	"spotlighter/spotlight"
 )
 
 // featureVersion is raised when the code changes what an image's features are.
@@ -37,7 +36,7 @@ func (l *Lab) featureStore(c Config, e *encoder, names []string) string {
 	}
 	key := fmt.Sprintf("version %d, weights %s, features %s of %s, transform %+v, kernels %s",
 		featureVersion, l.model.Hash, strings.Join(e.names, "+"), c.featureKey(), l.model.Transform, path)
-	if c.Prune.Block > 0 && c.Prune.By != spotlight.PruneByAttention {
+	if !c.Prune.alone() {
 		key += fmt.Sprintf(", classes %q", names)
 	}
 	return key

@@ -102,7 +102,7 @@ func TestImagesRefused(t *testing.T) {
 		wantError(t, newLab(t, c).Check(t.Context(), c), test.want)
 	}
 	_, err := LoadEmbedded("debug.yaml", []string{"method=maple", "prune.block=2", "prune.by=text"})
-	wantError(t, err, "prune.by: found text, want attention: method maple has a pass of the image encoder of its own")
+	wantError(t, err, "prune.by: found text, want deviation or attention: method maple has a pass of the image encoder of its own")
 	_, err = LoadEmbedded("debug.yaml", []string{"method=maple", "maple.dept=2"})
 	wantError(t, err, "unknown key maple.dept, did you mean maple.depth?")
 	c := imageCell(t, "promptsrc")

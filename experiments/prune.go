@@ -17,16 +17,27 @@ import (
 type Prune struct {
 	Block int     `yaml:"block"` // after this block, counted from 1; 0 is off
 	Keep  float64 `yaml:"keep"`  // the share of the patches that stays
-	// By is what they are ranked by: "attention" (of the CLS token), "text" (the
+	// By is what they are ranked by: "deviation" (the distance from the mean of the
+	// image's patches), "attention" (of the CLS token), "text" (the
 	// sample-wise activation by the hand-written prompts of all classes of the data
 	// set) or "both" (that and the semantic-wise one, by the prototypes that the bank
 	// starts from: features of a frozen encoder cannot follow what it learns).
 	By string `yaml:"by"`
 }
 
-func defaultPrune() Prune { return Prune{Keep: .5, By: spotlight.PruneByAttention} }
+func defaultPrune() Prune { return Prune{Keep: .5, By: spotlight.PruneByDeviation} }
 
-func (p Prune) encoder() vit.Prune { return vit.Prune{Block: p.Block, Keep: p.Keep} }
+// encoder is the part of the settings that the encoder itself knows.
+func (p Prune) encoder() vit.Prune {
+	v := vit.Prune{Block: p.Block, Keep: p.Keep}
+	if p.alone() {
+		v.By = p.By
+	}
+	return v
+}
+
+// alone says whether the encoder needs nothing else to rank patches.
+func (p Prune) alone() bool { return p.Block == 0 || spotlight.PrunedAlone(p.By) }
 
 // hashed is what of the settings changes a number: none while it is off.
 func (p Prune) hashed() Prune {
@@ -41,13 +52,13 @@ func (c Config) validatePrune() error {
 	err := cmp.Or(
 		atLeast("prune.block", p.Block, 0),
 		check(p.Keep > 0 && p.Keep <= 1, "prune.keep: found %g, want above 0 and at most 1", p.Keep),
-		oneOf("prune.by", p.By, []string{spotlight.PruneByAttention, spotlight.PruneByText, spotlight.PruneByBoth}),
+		oneOf("prune.by", p.By, []string{spotlight.PruneByDeviation, spotlight.PruneByAttention, spotlight.PruneByText, spotlight.PruneByBoth}),
 	)
 	if err != nil || p.Block == 0 {
 		return err
 	}
-	if i := slices.IndexFunc(c.Method, methods.ReadsImages); i >= 0 && p.By != spotlight.PruneByAttention {
-		return fmt.Errorf("prune.by: found %s, want %s: method %s has a pass of the image encoder of its own", p.By, spotlight.PruneByAttention, c.Method[i])
+	if i := slices.IndexFunc(c.Method, methods.ReadsImages); i >= 0 && !p.alone() {
+		return fmt.Errorf("prune.by: found %s, want %s or %s: method %s has a pass of the image encoder of its own", p.By, spotlight.PruneByDeviation, spotlight.PruneByAttention, c.Method[i])
 	}
 	if !plugged {
 		return nil
@@ -64,7 +75,7 @@ func (l *Lab) use(c Config) { l.model = l.model.Pruned(c.Prune.encoder()) }
 // featureKey is equal for cells that read the same features of the same images.
 func (c Config) featureKey() string {
 	key := fmt.Sprintf("%s %+v", c.features().FeatureKey(), c.Prune.hashed())
-	if c.Prune.Block > 0 && c.Prune.By != spotlight.PruneByAttention { // the activation's own settings
+	if !c.Prune.alone() { // the activation's own settings
 		key += fmt.Sprintf(" %v %g %d %s", c.Spotlight.Contrast, c.Spotlight.Smooth, c.Spotlight.Prototypes, c.Train.Context)
 	}
 	return key
@@ -76,21 +87,16 @@ type pruneScore func(s *graph.Scope, e *vit.Encoder) vit.Score
 // pruneScore is what the encoder of a cell ranks patches by; activations know the
 // classes of those names.
 func (l *Lab) pruneScore(ctx context.Context, c Config, names []string) (pruneScore, error) {
-	by := c.Prune.By
-	if c.Prune.Block == 0 {
-		by = spotlight.PruneByAttention
+	if c.Prune.alone() {
+		return func(_ *graph.Scope, e *vit.Encoder) vit.Score { return e.OwnScore }, nil
 	}
-	var text, bank graph.Tensor
-	if by != spotlight.PruneByAttention {
-		cl, err := l.classes(ctx, c, names)
-		if err != nil {
-			return nil, err
-		}
-		text, bank = cl.Text, methods.StartBank(cl, c.Spotlight)
+	cl, err := l.classes(ctx, c, names)
+	if err != nil {
+		return nil, err
 	}
-	tau := l.model.Scale
+	bank, tau := methods.StartBank(cl, c.Spotlight), l.model.Scale
 	return func(s *graph.Scope, e *vit.Encoder) vit.Score {
-		return spotlight.PruneScore(by, c.Spotlight, s, e, tau, text, bank)
+		return spotlight.PruneScore(c.Prune.By, c.Spotlight, s, e, tau, cl.Text, bank)
 	}, nil
 }
 

@@ -29,7 +29,7 @@ func TestPrunedRun(t *testing.T) {
 		t.Error("keeping every patch changes the run")
 	}
 	var before [][]byte
-	for _, by := range []string{"attention", "text", "both"} {
+	for _, by := range []string{"deviation", "attention", "text", "both"} {
 		res, files := run(func(p *Prune) { p.Block, p.Keep, p.By = 2, .25, by })
 		for _, b := range append(before, whole[0]) {
 			if bytes.Equal(b, files[0]) {

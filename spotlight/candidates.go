@@ -16,38 +16,35 @@ func (m *Model) forwardCandidates(f Features, text *Node) Output {
 	q := min(m.Candidates, shape(text)[0])
 	s := shape(f.Tokens) // [B, N, D]
 	b, n, d, c := s[0], s[1], s[2], shape(text)[0]
+	read := q * (1 + m.Prototypes + m.Keep) // products with tokens, and rows of them
+	if m.readsAll() {
+		read = n
+	}
+	tokens, evidence := f.sources(read)
 	o := Output{Plain: m.compare(f.Image, text)}
 	o.Candidates = layers.TopK(layers.StopGradient(o.Plain), q) // [B, Q]
 	ones := m.scope.Const(filled(1, b*q, 1))
 	o.Belief = layers.Scatter(ones, layers.Reshape(o.Candidates, b*q, 1), c) // one-hot [B*Q, C]
 
-	of := func(a *Node) *Node { // activation of every class [B, N, C] -> of the candidates [B*Q, N]
-		if shape(a)[2] == 1 { // prototypes that all classes share
-			a = layers.Broadcast(layers.Transpose(a, 0, 2, 1), b, q, n)
-			return m.spread(layers.Reshape(a, b*q, n))
-		}
-		if m.Contrast {
-			a = layers.Sub(a, layers.Reshape(layers.Mean(a, 2), b, n, 1))
-		}
-		a = layers.Gather(layers.Transpose(a, 0, 2, 1), o.Candidates)
-		return m.spread(layers.Reshape(a, b*q, n))
-	}
-	rows := layers.Reshape(f.Tokens, b*n, d)
+	spread := func(a *Node) *Node { return m.spread(layers.Reshape(a, b*q, n)) } // [B, Q, N] to [B*Q, N]
 	if m.SampleWise {
 		leave := m.stage("sample_wise")
-		o.SampleScore = of(layers.Reshape(layers.MatMul(rows, text, false, true), b, n, c))
+		t := text
+		if m.Contrast { // the activation is linear in the texts
+			t = layers.Sub(t, layers.Mean(t, 0))
+		}
+		o.SampleScore = spread(tokens.dot(layers.Embedding(t, o.Candidates)))
 		leave()
 	}
 	if m.SemanticWise {
 		leave := m.stage("semantic_wise")
-		o.SemanticScore = of(m.bestPrototype(m.bank, f.Tokens))
+		o.SemanticScore = spread(m.bestOfCandidates(o.Candidates, tokens, f))
 		leave()
 	}
 	o.Score = m.score(o, f, text)
 	o.Index = m.retain(layers.StopGradient(o.Score), f) // [B*Q, K]
 	o.KeptScore = layers.Gather(o.Score, o.Index)
-	tokens := layers.Gather(f.Tokens, layers.Reshape(o.Index, b, q*m.Keep))
-	o.Kept = unit(layers.Reshape(tokens, b*q, m.Keep, d))
+	o.Kept = unit(layers.Reshape(tokens.of(layers.Reshape(o.Index, b, q*m.Keep)), b*q, m.Keep, d))
 	o.Weight = m.rank(o.KeptScore)
 	o.Reading = m.reread(f, o.Weight, o.Index, q)
 	o.Representation = m.represent(&o, o.Reading)
@@ -55,7 +52,7 @@ func (m *Model) forwardCandidates(f Features, text *Node) Output {
 	o.Text = m.trm(text, o.ClassReading)
 	o.Global = m.compare(f.Image, o.Text)
 
-	raw := m.compare(m.gather(o, f), o.Text) // [B*Q, C]
+	raw := m.compare(m.gather(o, evidence), o.Text) // [B*Q, C]
 	// Against the mean over the classes: readings that say much of every class must
 	// not outweigh those of other candidates.
 	said := layers.Sub(raw, layers.Reshape(layers.Mean(raw, 1), b*q, 1))
@@ -67,6 +64,36 @@ func (m *Model) forwardCandidates(f Features, text *Node) Output {
 	o.Local = layers.Add(own, layers.Mul(others, first))
 	o.Logits = m.predict(o.Global, o.Local)
 	return o
+}
+
+// readsAll says whether the tokens of all patches are needed themselves, by more
+// vectors than those of the candidates.
+func (m *Model) readsAll() bool {
+	return m.Activation != Blend || m.SemanticWise && (m.Contrast || m.Bank == "global")
+}
+
+// bestOfCandidates is bestPrototype of each image's candidates [B, Q], under
+// contrast less its mean over the classes: [B, Q, N].
+func (m *Model) bestOfCandidates(candidates *Node, tokens source, f Features) *Node {
+	s, b, n := shape(candidates), shape(m.bank), m.grid*m.grid
+	if !m.readsAll() {
+		own := layers.Reshape(m.ofCandidates(candidates), s[0], s[1]*b[1], b[2])
+		return layers.Max(layers.Reshape(tokens.dot(own), s[0], s[1], b[1], n), 2)
+	}
+	best := m.bestPrototype(m.bank, f.Tokens) // [B, N, C]
+	if b[0] == 1 {                            // prototypes that all classes share
+		return layers.Broadcast(layers.Transpose(best, 0, 2, 1), s[0], s[1], n)
+	}
+	if m.Contrast {
+		best = layers.Sub(best, layers.Reshape(layers.Mean(best, 2), s[0], n, 1))
+	}
+	return layers.Gather(layers.Transpose(best, 0, 2, 1), candidates)
+}
+
+// ofCandidates are the prototypes of candidates [B, Q]: [B, Q, P*D].
+func (m *Model) ofCandidates(candidates *Node) *Node {
+	b := shape(m.bank) // [C, P, D]
+	return layers.Embedding(layers.Reshape(m.bank, b[0], b[1]*b[2]), candidates)
 }
 
 func filled(v float64, dims ...int) graph.Tensor {

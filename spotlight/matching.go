@@ -17,3 +17,11 @@ func (m *Model) match(p, z, bank *Node) *Node {
 	q := layers.MatMul(layers.Reshape(w, s[0]*s[1], b[0]*b[1]), rows, false, false)
 	return layers.Reshape(q, s...)
 }
+
+// matchOwn is match where each image, or candidate, believes in one class, whose
+// prototypes are own [B, P, D].
+func (m *Model) matchOwn(z, own *Node) *Node {
+	defer m.stage("matching")()
+	w := layers.Softmax(layers.Mul(layers.MatMul(z, own, false, true), layers.Exp(m.kappa)))
+	return layers.MatMul(w, own, false, false)
+}

@@ -128,7 +128,7 @@ func (m *Model) Forward(f Features, text *Node) Output {
 	o.Representation = m.represent(&o, o.Reading)
 	o.ClassReading = m.classReading()
 	o.Text = m.trm(text, o.ClassReading)
-	o.Global, o.Local = m.compare(f.Image, o.Text), m.compare(m.gather(o, f), o.Text)
+	o.Global, o.Local = m.compare(f.Image, o.Text), m.compare(m.gather(o, given{f.Evidence}), o.Text)
 	if m.LocalLoss {
 		for _, l := range m.levels() {
 			mask := graph.NewTensor(graph.Float64, m.Keep)
@@ -168,7 +168,12 @@ func (m *Model) represent(o *Output, reading *Node) *Node {
 	if !m.IRM {
 		return reading
 	}
-	o.Matched = m.match(o.Belief, o.Kept, m.bank)
+	if o.Candidates != nil && m.Bank != "global" {
+		s := shape(m.bank)
+		o.Matched = m.matchOwn(o.Kept, layers.Reshape(m.ofCandidates(o.Candidates), shape(o.Kept)[0], s[1], s[2]))
+	} else {
+		o.Matched = m.match(o.Belief, o.Kept, m.bank)
+	}
 	o.Mapped = m.irm(o.Matched, o.Kept)
 	return unit(layers.Add(reading, layers.Mul(o.Mapped, m.gamma)))
 }
@@ -176,14 +181,16 @@ func (m *Model) represent(o *Output, reading *Node) *Node {
 // gather is all that an image says in its reading [R, D], or its candidates in
 // theirs: the representation, the evidence of the kept tokens, and less of what
 // every image says. Not of unit length: how strong the evidence is counts.
-func (m *Model) gather(o Output, f Features) *Node {
+func (m *Model) gather(o Output, evidence source) *Node {
 	defer m.stage("evidence")()
 	x := o.Representation
-	if f.Evidence != nil {
-		s, r := shape(f.Evidence), shape(o.Index)[0] // [B, N, D]
-		each := layers.Gather(f.Evidence, layers.Reshape(o.Index, s[0], r/s[0]*m.Keep))
-		sum := layers.Sum(layers.Reshape(each, r, m.Keep, s[2]), 1)
-		x = layers.Add(x, layers.Scale(sum, m.Evidence))
+	if m.Evidence > 0 {
+		r, q := shape(o.Index)[0], 1
+		if o.Candidates != nil {
+			q = shape(o.Candidates)[1]
+		}
+		sums := evidence.sums(layers.Reshape(o.Index, r/q, q*m.Keep), m.Keep)
+		x = layers.Add(x, layers.Scale(layers.Reshape(sums, shape(x)...), m.Evidence))
 	}
 	if m.mean != nil {
 		x = layers.Sub(x, layers.Scale(m.mean, m.Centre))

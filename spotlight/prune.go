@@ -8,27 +8,28 @@ import (
 
 // What patches are pruned by inside the encoder.
 const (
-	PruneByAttention = "attention" // the CLS token's attention
-	PruneByText      = "text"      // the sample-wise activation: similarity to the texts believed in
-	PruneByBoth      = "both"      // the mean of the sample-wise and the semantic-wise activation
+	PruneByAttention = vit.Attention // the CLS token's attention
+	PruneByDeviation = vit.Deviation // the distance from the mean of the image's patches
+	PruneByText      = "text"        // the sample-wise activation: similarity to the texts believed in
+	PruneByBoth      = "both"        // the mean of the sample-wise and the semantic-wise activation
 )
 
-// PruneScore is the score that patches are pruned by. The activations are those
-// of the method, of what the block before pruning adds to the CLS token, and the
-// belief is that of the CLS token there. text [C, D] are unit texts, bank [C, P, D]
-// prototypes; both are constants, since a frozen encoder runs before anything is
-// learned.
+// PrunedAlone says whether the encoder ranks patches itself, by vit.Prune.
+func PrunedAlone(by string) bool { return by == PruneByAttention || by == PruneByDeviation }
+
+// PruneScore is the score that patches are pruned by: PruneByText or PruneByBoth.
+// The activations are those of the method, of what the block before pruning adds
+// to the CLS token, and the belief is that of the CLS token there. text [C, D] are
+// unit texts, bank [C, P, D] prototypes; both are constants, since a frozen encoder
+// runs before anything is learned.
 func PruneScore(by string, c Config, s *graph.Scope, e *vit.Encoder, tau float64, text, bank graph.Tensor) vit.Score {
-	if by == PruneByAttention {
-		return e.ByAttention
-	}
 	m := &Model{Config: c, scope: s.Sub("prune"), enc: e, grid: e.Grid(), tau: tau}
 	return func(o vit.Output, x *layers.Node) *layers.Node {
 		b := shape(x)[0]
 		texts := m.scope.Const(text)
 		class := unit(e.Head(layers.Reshape(layers.Slice(x, 1, 0, 1), b, e.Width)))
 		p := belief(m.compare(class, texts))
-		tokens := unscaled(e, o, []int{e.Prune.Block})
+		tokens := newContributions(e, o, []int{e.Prune.Block}, Head{}).unscaled()
 		score := m.sampleWise(p, texts, tokens)
 		if by == PruneByBoth {
 			score = layers.Scale(layers.Add(score, m.semanticWise(p, m.scope.Const(bank), tokens)), .5)

@@ -19,8 +19,14 @@ func prunedToy(t *testing.T, p vit.Prune, by string, outputs func(s *graph.Scope
 	s := graph.New(graph.NewStore(nil), graph.Float64)
 	v := toyVision
 	v.Prune = p
+	if PrunedAlone(by) {
+		v.Prune.By = by
+	}
 	e := vit.New(s.Sub("visual"), layers.Weights{Kind: graph.Frozen, Seed: 3, Init: true}, v)
-	score := PruneScore(by, c, s, e, toyTau, unitDraw("text", toyClasses, 16), unitDraw("bank", toyClasses, 5, 16))
+	score := e.OwnScore
+	if !PrunedAlone(by) {
+		score = PruneScore(by, c, s, e, toyTau, unitDraw("text", toyClasses, 16), unitDraw("bank", toyClasses, 5, 16))
+	}
 	o := e.ForwardBy(s.Const(draw("images", toyImages, 3, 12, 12)), score)
 	program, err := s.Compile(cpu.NewPool(1), outputs(s, e, o, Encode(c, e, o)))
 	if err != nil {
@@ -32,7 +38,7 @@ func prunedToy(t *testing.T, p vit.Prune, by string, outputs func(s *graph.Scope
 	return program
 }
 
-var pruneBy = []string{PruneByAttention, PruneByText, PruneByBoth}
+var pruneBy = []string{PruneByDeviation, PruneByAttention, PruneByText, PruneByBoth}
 
 // A re-read without a bias is the first pass, the fused token included; with one
 // it is another.

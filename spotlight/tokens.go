@@ -23,6 +23,8 @@ type Features struct {
 	Values    []*Node
 
 	head Head
+	// What Tokens and Evidence are made of, where this graph's encoder makes them.
+	tokens, evidence *contributions
 }
 
 // Head is what follows the image encoder's own head: a student's projection into
@@ -62,7 +64,8 @@ func EncodeThrough(c Config, e *vit.Encoder, o vit.Output, head Head) Features {
 	blocks := c.blocks(e.Layers)
 	switch c.Tokens {
 	case "contribution":
-		f.Tokens = contributions(e, o, blocks, head)
+		f.tokens = newContributions(e, o, blocks, head)
+		f.Tokens = f.tokens.all()
 	case "value":
 		last := e.Blocks[e.Layers-1]
 		v := layers.Slice(besideClass(o.QKV[e.Layers-1]), 2, 2*e.Width, 3*e.Width) // [B, Rows, W]
@@ -72,7 +75,8 @@ func EncodeThrough(c Config, e *vit.Encoder, o vit.Output, head Head) Features {
 	}
 	f.Attention = classAttention(e, o, blocks)
 	if c.Evidence > 0 {
-		f.Evidence = contributions(e, o, c.evidenceBlocks(e.Layers), head)
+		f.evidence = newContributions(e, o, c.evidenceBlocks(e.Layers), head)
+		f.Evidence = f.evidence.all()
 	}
 	if c.Read == "reread" {
 		f.remember(e, o, c.rereadBlocks(e.Layers))
@@ -160,57 +164,6 @@ func Inputs(c Config, s *graph.Scope, v vit.Config, b int) Features {
 	}
 	return f
 }
-
-// contributions is what each patch adds to the CLS feature, exactly: in a
-// pre-LayerNorm transformer the CLS row is a sum, and ln_post is linear once the
-// deviation of that row is known. So g = rest + sum of c over the patches.
-func contributions(e *vit.Encoder, o vit.Output, blocks []int, head Head) *Node {
-	defer e.Enter("contributions")()
-	c := unscaled(e, o, blocks)
-	if head.Tangent != nil {
-		c = head.Tangent(c)
-	}
-	batch := shape(c)[0]
-	class := layers.Reshape(o.Class, batch, 1, e.Width)
-	return layers.Div(c, layers.Mul(deviation(class), layers.Reshape(length(head.Feature), batch, 1, 1)))
-}
-
-// unscaled is the contributions [B, N, D] up to a factor an image, for which the
-// blocks up to the last named are enough.
-func unscaled(e *vit.Encoder, o vit.Output, blocks []int) *Node {
-	var sum *Node // [B, N, W]
-	for _, l := range blocks {
-		b := e.Blocks[l-1]
-		a := e.ClassAttention(o, l-1)
-		a = layers.Slice(a, 2, 1, last(shape(a))) // [B, H, Rows]
-		s := shape(a)
-		v := besideClass(layers.Slice(o.QKV[l-1], 2, 2*e.Width, 3*e.Width)) // [B, Rows, W]
-		v = layers.Reshape(v, s[0], s[2], e.Heads, e.Width/e.Heads)
-		part := layers.Mul(layers.Reshape(layers.Transpose(a, 0, 2, 1), s[0], s[2], e.Heads, 1), v)
-		part = layers.Reshape(part, s[0], s[2], e.Width)
-		part = e.OnGrid(o, l-1, layers.Linear(part, b.OutW, nil)) // [B, N, W]
-		if sum == nil {
-			sum = part
-		} else {
-			sum = layers.Add(sum, part)
-		}
-	}
-	s := shape(sum)
-	centred := layers.Sub(sum, layers.Reshape(layers.Mean(sum, 2), s[0], s[1], 1))
-	return e.Project(layers.Mul(centred, e.Post.Gamma))
-}
-
-// deviation is the standard deviation of rows, with LayerNorm's epsilon:
-// [B, 1, W] to [B, 1, 1].
-func deviation(x *Node) *Node {
-	s := shape(x)
-	d := layers.Sub(x, layers.Reshape(layers.Mean(x, 2), s[0], 1, 1))
-	v := layers.Mean(layers.Square(d), 2)
-	return layers.Reshape(layers.Sqrt(layers.Shift(v, layers.Eps)), s[0], 1, 1)
-}
-
-// length is the L2 norm of rows: [B, D] to [B].
-func length(x *Node) *Node { return layers.Sqrt(layers.Sum(layers.Square(x), 1)) }
 
 // blocks resolves Config.Blocks for a depth.
 func (c Config) blocks(depth int) []int {

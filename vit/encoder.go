@@ -96,8 +96,8 @@ type Output struct {
 func (o Output) AllQKV(l int) *layers.Node { return o.qkv[l] }
 
 // Forward encodes images [B, 3, S, S], normalised by CLIP's mean and deviation.
-// Patches are dropped by the CLS token's attention.
-func (e *Encoder) Forward(images *layers.Node) Output { return e.ForwardBy(images, e.ByAttention) }
+// Patches are dropped as Prune says.
+func (e *Encoder) Forward(images *layers.Node) Output { return e.ForwardBy(images, e.OwnScore) }
 
 // ForwardBy is Forward of images [B, 3, S, S] with patches dropped by another
 // score.

@@ -12,7 +12,14 @@ import (
 type Prune struct {
 	Block int     // patches are dropped after this block, counted from 1; 0 is off
 	Keep  float64 // r, the share of the patches that stay, above 0
+	By    string  // what they are ranked by: Attention, which "" is too, or Deviation
 }
+
+// What an encoder ranks patches by on its own.
+const (
+	Attention = "attention"
+	Deviation = "deviation"
+)
 
 // Kept is how many patches the last blocks see: max(1, round(r N)), the same for
 // every image; N where nothing is dropped.
@@ -41,6 +48,8 @@ func (c Config) checkPrune() {
 		graph.Failf("prune.block: %d, the image encoder has %d blocks and one must follow: want 1 to %d, or 0 (off)", p.Block, c.Layers, c.Layers-1)
 	case p.Block > 0 && !(p.Keep > 0 && p.Keep <= 1):
 		graph.Failf("prune.keep: %g, want above 0 and at most 1", p.Keep)
+	case p.By != "" && p.By != Attention && p.By != Deviation:
+		graph.Failf("prune.by: %q, want %s or %s", p.By, Attention, Deviation)
 	}
 }
 
@@ -54,6 +63,23 @@ type Score func(o Output, x *layers.Node) *layers.Node
 func (e *Encoder) ByAttention(o Output, _ *layers.Node) *layers.Node {
 	a := e.ClassAttention(o, e.Prune.Block-1)
 	return layers.Mean(layers.Slice(a, 2, 1, layers.ShapeOf(a)[2]), 1)
+}
+
+// ByDeviation scores patches [B, N] by how far the block before pruning wrote them
+// from their mean: most patches of an image are of its background, and alike.
+func (e *Encoder) ByDeviation(_ Output, x *layers.Node) *layers.Node {
+	s := layers.ShapeOf(x) // [B, N+1, W]
+	p := layers.Slice(x, 1, 1, s[1])
+	d := layers.Sub(p, layers.Reshape(layers.Mean(p, 1), s[0], 1, s[2]))
+	return layers.Sqrt(layers.Shift(layers.Sum(layers.Square(d), 2), tiny))
+}
+
+// OwnScore is what Prune.By says.
+func (e *Encoder) OwnScore(o Output, x *layers.Node) *layers.Node {
+	if e.Prune.By == Deviation {
+		return e.ByDeviation(o, x)
+	}
+	return e.ByAttention(o, x)
 }
 
 // prune drops the worst patches of x [B, N+1, W]: what is left is CLS, the kept
@@ -76,7 +102,8 @@ func (e *Encoder) prune(o *Output, x, score *layers.Node) *layers.Node {
 	return layers.Concat(1, layers.Slice(x, 1, 0, 1), layers.Gather(patches, o.Index), fused)
 }
 
-// tiny keeps the weights of patches that all have score 0 finite.
+// tiny keeps the weights of patches that all have score 0 finite, and the
+// gradient of patches that are all alike.
 const tiny = 1e-30
 
 // OnGrid puts values of the tokens beside CLS that block l, counted from 0, reads

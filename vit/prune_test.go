@@ -34,7 +34,7 @@ func prunedBy(t *testing.T, p vit.Prune, see func(x, score *graph.Node), outputs
 		images.F32[i] = float32(math.Sin(float64(i * i)))
 	}
 	pass := e.ForwardBy(s.Const(images), func(o vit.Output, x *graph.Node) *graph.Node {
-		score := e.ByAttention(o, x)
+		score := e.OwnScore(o, x)
 		if see != nil {
 			see(x, score)
 		}
@@ -69,12 +69,12 @@ func TestPruneNothing(t *testing.T) {
 	}
 }
 
-// The kept patches are those of the greatest attention, in the order of the
-// grid; the others' mean by attention follows. Values of later blocks find their
+// The kept patches are those of the greatest score, in the order of the grid; the
+// others' mean by it follows. Values of later blocks find their
 // places again.
 func TestPruneTokens(t *testing.T) {
 	const n, w = 16, 8
-	for _, p := range []vit.Prune{{Block: 1, Keep: .3}, {Block: 2, Keep: .5}, {Block: 2, Keep: .001}, {Block: 2, Keep: 15. / 16}} {
+	for _, p := range []vit.Prune{{Block: 1, Keep: .3}, {Block: 2, Keep: .5}, {Block: 2, Keep: .001}, {Block: 2, Keep: 15. / 16}, {Block: 1, Keep: .4, By: vit.Deviation}, {Block: 2, Keep: .6, By: vit.Deviation}} {
 		k := max(1, int(math.Round(p.Keep*n)))
 		var before, score *graph.Node
 		program := prunedBy(t, p, func(x, s *graph.Node) { before, score = x, s }, func(e *vit.Encoder, o vit.Output) map[string]*graph.Node {
@@ -82,6 +82,9 @@ func TestPruneTokens(t *testing.T) {
 			return map[string]*graph.Node{"before": before, "score": score, "after": after, "index": o.Index, "remain": o.Remain,
 				"grid": e.OnGrid(o, p.Block, layers.Slice(after, 1, 1, k+2))}
 		})
+		if p.By == vit.Deviation {
+			wantDeviations(t, program.Output("before"), program.Output("score"))
+		}
 		for b := range 2 {
 			all, s := program.Output("before").F64[b*(n+1)*w:], program.Output("score").F64[b*n:(b+1)*n]
 			got := program.Output("after").F64[b*(k+2)*w : (b+1)*(k+2)*w]
@@ -135,8 +138,31 @@ func TestPruneTokens(t *testing.T) {
 	}
 }
 
+// wantDeviations checks the distances [B, N] of the patches of x [B, N+1, W] from
+// their mean.
+func wantDeviations(t *testing.T, x, got graph.Tensor) {
+	t.Helper()
+	rows, w := x.Shape[1], x.Shape[2]
+	for b := range x.Shape[0] {
+		for i := range rows - 1 {
+			var sum float64
+			for j := range w {
+				var mean float64
+				for k := range rows - 1 {
+					mean += x.F64[(b*rows+k+1)*w+j] / float64(rows-1)
+				}
+				d := x.F64[(b*rows+i+1)*w+j] - mean
+				sum += d * d
+			}
+			if d := got.F64[b*(rows-1)+i]; math.Abs(d-math.Sqrt(sum)) > 1e-12 {
+				t.Errorf("image %d: patch %d is %g from the mean, want %g", b, i, d, math.Sqrt(sum))
+			}
+		}
+	}
+}
+
 func TestPruneGradient(t *testing.T) {
-	for _, p := range []vit.Prune{{Block: 1, Keep: .4}, {Block: 2, Keep: .1}} {
+	for _, p := range []vit.Prune{{Block: 1, Keep: .4}, {Block: 2, Keep: .1}, {Block: 1, Keep: .5, By: vit.Deviation}} {
 		c := vit.Config{ImageSize: 9, PatchSize: 3, Width: 6, Layers: 3, Heads: 2, Embed: 4, Prune: p}
 		optest.Check(t, optest.Case{
 			Name: "pruned encoder", Inputs: []optest.Input{optest.Normal(2, 3, 9, 9)}, GradTol: 1e-6, F32Tol: 1e-4,

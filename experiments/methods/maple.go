@@ -69,7 +69,7 @@ func (m maple) Image(c CLIP, _ Classes, images *Node) vit.Output {
 		couple := layers.NewDense(c.Scope.Sub(promptScope).Sub(fmt.Sprintf("couple.%d", l)), m.Seed, c.Encoders.Text.Width, c.Vision.Width)
 		visual = append(visual, couple.Forward(p)) // [M, W_v]
 	}
-	return c.Vision.Prompted(images, c.Vision.ByAttention, visual...)
+	return c.Vision.Prompted(images, c.Vision.OwnScore, visual...)
 }
 
 // Build classifies by CLIP's logits and learns by their cross-entropy.

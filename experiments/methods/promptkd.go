@@ -104,7 +104,7 @@ func (m promptKD) Image(c CLIP, _ Classes, images *Node) vit.Output {
 	for l := range min(m.Depth, c.Vision.Layers) {
 		prompts = append(prompts, s.Var(fmt.Sprint(l), graph.Trainable, graph.Normal(m.Seed, .02), m.Prompts, c.Vision.Width))
 	}
-	return c.Vision.Prompted(images, c.Vision.ByAttention, prompts...)
+	return c.Vision.Prompted(images, c.Vision.OwnScore, prompts...)
 }
 
 func (m promptKD) Build(c CLIP, _ Classes, b Batch) Outputs {

@@ -115,7 +115,7 @@ func (m promptSRC) Image(c CLIP, _ Classes, images *Node) vit.Output {
 	for l := range m.set.ImageDepth {
 		p = append(p, c.Scope.Sub(promptScope).Var(fmt.Sprintf("image.%d", l), graph.Trainable, graph.Normal(m.Seed, m.set.Std), m.set.ImageTokens, c.Vision.Width))
 	}
-	return c.Vision.Prompted(images, c.Vision.ByAttention, p...)
+	return c.Vision.Prompted(images, c.Vision.OwnScore, p...)
 }
 
 // Build classifies by CLIP's logits and learns by their cross-entropy and the three
