@@ -57,15 +57,81 @@ func (o firstAttention) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) e
 
 func firstAttentionKernel[T cpu.Float](c *graph.Ctx, o firstAttention, s graph.Shape, y, qkv []T) {
 	n, w := s[1], s[2]/3
-	scale := T(o.scale(s))
 	c.For(s[0]*o.Heads, rowGrain(2*n*w/o.Heads), func(lo, hi int) {
 		for t := lo; t < hi; t++ {
+			headOf(qkv, n, w, o.Heads, t).first(y[t*n : t*n+n])
+		}
+	})
+}
+
+// first computes the weights of the first token [n].
+func (h head[T]) first(row []T) {
+	for i := range row {
+		row[i] = cpu.Dot(h.q[:h.d], h.k[i*h.ld:i*h.ld+h.d])
+	}
+	cpu.SoftmaxRow(row, row, T(1/math.Sqrt(float64(h.d))))
+}
+
+// firstValues is what the first token takes from each other.
+type firstValues struct{ Heads int }
+
+// FirstValues is what the first token takes from each other token: of packed
+// queries, keys and values qkv [B, N, 3W] of H heads the values times the weights of
+// FirstAttention [B, N-1, W]. With the first token's own they sum to the first row
+// of Attention.
+func FirstValues(qkv *Node, heads int) *Node { return graph.Apply(firstValues{heads}, qkv) }
+
+func (firstValues) Loops()       {}
+func (firstValues) Name() string { return "values of the first token" }
+func (o firstValues) Infer(in []graph.Type) (graph.Type, error) {
+	t, err := firstAttention{o.Heads}.Infer(in)
+	if err != nil {
+		return t, err
+	}
+	s := in[0].Shape
+	if s[1] < 2 {
+		return t, fmt.Errorf("want at least two tokens")
+	}
+	return graph.Type{Shape: graph.Shape{s[0], s[1] - 1, s[2] / 3}, Dtype: in[0].Dtype}, nil
+}
+func (o firstValues) FLOPs(in []graph.Type, _ graph.Type) int64 { return int64(count(in[0].Shape)) }
+
+// Grad is that of the product of the weights and the values.
+func (o firstValues) Grad(in []*Node, _, dy *Node) []*Node {
+	s := ShapeOf(in[0])
+	b, n, w := s[0], s[1]-1, s[2]/3
+	a := Slice(FirstAttention(in[0], o.Heads), 2, 1, n+1) // [B, H, N-1]
+	heads := func(x *Node) *Node { return Transpose(Reshape(x, b, n, o.Heads, w/o.Heads), 0, 2, 1, 3) }
+	d := heads(dy)
+	da := Sum(Mul(d, SplitHeadsFrom(in[0], 2, o.Heads, 1)), 3)
+	dv := JoinHeads(Mul(d, Reshape(a, b, o.Heads, n, 1)))
+	dv = graph.Apply(pad{Axis: 1, Lo: 1, Size: n + 1}, dv)
+	all := FirstAttention(in[0], o.Heads)
+	dqk := firstAttention{o.Heads}.Grad(in, all, graph.Apply(pad{Axis: 2, Lo: 1, Size: n + 1}, da))[0]
+	return []*Node{Add(dqk, graph.Apply(pad{Axis: 2, Lo: 2 * w, Size: 3 * w}, dv))}
+}
+
+func (o firstValues) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) error {
+	if out.Dtype == graph.Float64 {
+		firstValuesKernel(c, o, in[0].Shape, out.F64, in[0].F64)
+	} else {
+		firstValuesKernel(c, o, in[0].Shape, out.F32, in[0].F32)
+	}
+	return nil
+}
+
+func firstValuesKernel[T cpu.Float](c *graph.Ctx, o firstValues, s graph.Shape, y, qkv []T) {
+	n, w := s[1], s[2]/3
+	scratch := graph.Scratch[T](c, c.Threads()*n)
+	c.ForWorker(s[0]*o.Heads, rowGrain(3*n*w/o.Heads), func(worker, lo, hi int) {
+		a := scratch[worker*n:][:n]
+		for t := lo; t < hi; t++ {
 			h := headOf(qkv, n, w, o.Heads, t)
-			row := y[t*n : t*n+n]
-			for i := range row {
-				row[i] = cpu.Dot(h.q[:h.d], h.k[i*h.ld:i*h.ld+h.d])
+			h.first(a)
+			out := y[t/o.Heads*(n-1)*w+t%o.Heads*h.d:]
+			for i := 1; i < n; i++ {
+				cpu.Scale(out[(i-1)*w:][:h.d], a[i], h.v[i*h.ld:][:h.d])
 			}
-			cpu.SoftmaxRow(row, row, scale)
 		}
 	})
 }

@@ -46,3 +46,38 @@ func TestFirstAttention(t *testing.T) {
 	}
 	refuses(t, "first attention", func(s *graph.Scope) { layers.FirstAttention(x(s, 2, 3, 10), 2) }, "attention of the first token of [2,3,10]", "2 heads")
 }
+
+// What the first token takes from each other is the weight times the value.
+func TestFirstValues(t *testing.T) {
+	for _, c := range []struct{ b, n, w, heads int }{{2, 5, 6, 3}, {1, 2, 4, 2}, {3, 65, 8, 2}, {1, 9, 5, 1}, {2, 2, 64, 4}} {
+		optest.Check(t, Case{
+			Name: fmt.Sprint("first values ", c), Inputs: []Input{normal(c.b, c.n, 3*c.w)},
+			Build: one(func(x *Node) *Node { return layers.FirstValues(x, c.heads) }),
+		})
+		optest.Check(t, Case{
+			Name: fmt.Sprint("less parts ", c), Inputs: []Input{normal(c.b, c.n, 3*c.w)}, Want: make([]float64, c.b*(c.n-1)*c.w), WantTol: 1e-14,
+			Build: one(func(x *Node) *Node {
+				a := layers.Slice(layers.FirstAttention(x, c.heads), 2, 1, c.n)
+				v := layers.Reshape(layers.Slice(layers.Slice(x, 2, 2*c.w, 3*c.w), 1, 1, c.n), c.b, c.n-1, c.heads, c.w/c.heads)
+				y := layers.Mul(layers.Reshape(layers.Transpose(a, 0, 2, 1), c.b, c.n-1, c.heads, 1), v)
+				return layers.Sub(layers.FirstValues(x, c.heads), layers.Reshape(y, c.b, c.n-1, c.w))
+			}),
+		})
+		// With its own they sum to what Attention gives it.
+		optest.Check(t, Case{
+			Name: fmt.Sprint("less attention ", c), Inputs: []Input{normal(c.b, c.n, 3*c.w)}, Want: make([]float64, c.b*c.w), WantTol: 1e-13,
+			Build: one(func(x *Node) *Node {
+				own := layers.Mul(layers.Reshape(layers.Slice(layers.FirstAttention(x, c.heads), 2, 0, 1), c.b, c.heads, 1, 1),
+					layers.SplitHeads(layers.Slice(x, 1, 0, 1), 2, c.heads))
+				sum := layers.Add(layers.Sum(layers.FirstValues(x, c.heads), 1), layers.Reshape(layers.JoinHeads(own), c.b, c.w))
+				return layers.Sub(sum, layers.Reshape(layers.Slice(layers.Attention(x, c.heads, false), 1, 0, 1), c.b, c.w))
+			}),
+		})
+	}
+	optest.Check(t, Case{
+		Name: "fixture", Inputs: []Input{optest.Floats([]float64{0, 1, 7, 5, 3, 4, 5, 9, 2}, 1, 3, 3)}, Want: []float64{4. / 3, 2. / 3}, WantTol: 1e-6,
+		Build: one(func(x *Node) *Node { return layers.FirstValues(x, 1) }),
+	})
+	refuses(t, "first values", func(s *graph.Scope) { layers.FirstValues(x(s, 2, 3, 10), 2) }, "values of the first token of [2,3,10]", "2 heads")
+	refuses(t, "first values of one", func(s *graph.Scope) { layers.FirstValues(x(s, 2, 1, 12), 2) }, "values of the first token of [2,1,12]", "two tokens")
+}

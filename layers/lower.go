@@ -169,6 +169,15 @@ func (o firstAttention) Lower(l *kernels.List, out kernels.Tensor, in []kernels.
 	return l.AttentionFirst(attention{Heads: o.Heads}.heads(in[0].Shape), out, in[0])
 }
 
+func (o firstValues) Lower(l *kernels.List, out kernels.Tensor, in []kernels.Tensor) error {
+	return l.FirstValues(attention{Heads: o.Heads}.heads(in[0].Shape), out, in[0])
+}
+
+func (o splitHeads) Lower(l *kernels.List, out kernels.Tensor, in []kernels.Tensor) error {
+	n, w := in[0].Shape[1], in[0].Shape[2]/3
+	return l.Copy(out.Shape, kernels.Dense(out), kernels.Part(in[0], o.From*3*w+o.Part*w, n*3*w, w/o.Heads, 3*w, 1))
+}
+
 func (o sharedAttention) heads(s []int) kernels.Heads {
 	n := len(s) - 2 // leading axes
 	return kernels.Heads{Items: count(s[:n]), Tokens: s[n], Width: s[n+1] / 3, Heads: o.Heads, Causal: true, Prefix: o.Prefix, Lengths: decode(o.Lengths)}

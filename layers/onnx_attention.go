@@ -58,6 +58,22 @@ func (o firstAttention) ONNX(b *onnx.Builder, out onnx.Type, in []onnx.Operand) 
 	return b.Reshape(b.Softmax(s), out.Shape...), nil
 }
 
+func (o firstValues) ONNX(b *onnx.Builder, out onnx.Type, in []onnx.Operand) (onnx.Value, error) {
+	w := in[0].Last() / 3
+	n := out.Shape[1]
+	q, k, v := onnxHeads(b, in[0].Value, in[0].Shape[:2], w, o.Heads)   // [B, H, N, d]
+	a := b.Softmax(onnxScores(b, b.Slice(q, 2, 0, 1), k, 4, w/o.Heads)) // [B, H, 1, N]
+	y := b.Mul(b.Swap(b.Slice(a, 3, 1, n+1), 4), b.Slice(v, 2, 1, n+1)) // [B, H, N-1, d]
+	return b.Reshape(b.Transpose(y, 0, 2, 1, 3), out.Shape...), nil
+}
+
+func (o splitHeads) ONNX(b *onnx.Builder, out onnx.Type, in []onnx.Operand) (onnx.Value, error) {
+	n, w := in[0].Shape[1], in[0].Last()/3
+	x := b.Slice(b.Slice(in[0].Value, 2, o.Part*w, (o.Part+1)*w), 1, o.From, n)
+	x = b.Reshape(x, out.Shape[0], out.Shape[2], out.Shape[1], out.Shape[3])
+	return b.Transpose(x, 0, 2, 1, 3), nil
+}
+
 // ONNX has the prefix attend to itself, and the texts, each padded to the longest,
 // to the prefix and to themselves.
 func (o sharedAttention) ONNX(b *onnx.Builder, out onnx.Type, in []onnx.Operand) (onnx.Value, error) {

@@ -133,24 +133,3 @@ func (b *Block) Finish(x, mixed *Node) *Node {
 	defer b.scope.Sub("mlp").Enter()()
 	return Add(x, Linear(b.activation(Linear(y, b.FcW, b.FcB)), b.ProjW, b.ProjB))
 }
-
-// SplitHeads takes part i (0 queries, 1 keys, 2 values) of packed qkv
-// [B, N, 3W] apart by head: [B, H, N, W/H].
-func SplitHeads(qkv *Node, i, heads int) *Node {
-	s := ShapeOf(qkv)
-	if len(s) != 3 || heads < 1 || s[2]%(3*max(heads, 1)) != 0 || i < 0 || i > 2 {
-		graph.Refusef("split heads", []*Node{qkv}, "part %d of %d heads, want [B, N, 3W] with W a multiple of the heads", i, heads)
-	}
-	w := s[2] / 3
-	x := Slice(qkv, 2, i*w, (i+1)*w)
-	return Transpose(Reshape(x, s[0], s[1], heads, w/heads), 0, 2, 1, 3)
-}
-
-// JoinHeads undoes SplitHeads: [B, H, N, d] to [B, N, H*d].
-func JoinHeads(x *Node) *Node {
-	s := ShapeOf(x)
-	if len(s) != 4 {
-		graph.Refusef("join heads", []*Node{x}, "want [B, H, N, d]")
-	}
-	return Reshape(Transpose(x, 0, 2, 1, 3), s[0], s[2], s[1]*s[3])
-}

@@ -22,13 +22,7 @@ func newContributions(e *vit.Encoder, o vit.Output, blocks []int, head Head) *co
 	defer e.Enter("contributions")()
 	c := &contributions{enc: e, pass: o, blocks: blocks, head: head}
 	for _, l := range blocks {
-		a := e.ClassAttention(o, l-1)
-		a = layers.Slice(a, 2, 1, last(shape(a))) // [B, H, Rows]
-		s := shape(a)
-		v := besideClass(layers.Slice(o.QKV[l-1], 2, 2*e.Width, 3*e.Width)) // [B, Rows, W]
-		v = layers.Reshape(v, s[0], s[2], e.Heads, e.Width/e.Heads)
-		v = layers.Mul(layers.Reshape(layers.Transpose(a, 0, 2, 1), s[0], s[2], e.Heads, 1), v)
-		c.values = append(c.values, layers.Reshape(v, s[0], s[2], e.Width))
+		c.values = append(c.values, e.ClassValues(o, l-1))
 	}
 	return c
 }

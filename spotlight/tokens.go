@@ -107,9 +107,8 @@ func (f *Features) remember(e *vit.Encoder, o vit.Output, r int) {
 	first := o.Tokens[e.Layers-r]
 	f.Class = layers.Reshape(layers.Slice(first, 1, 0, 1), shape(first)[0], e.Width)
 	for l := e.Layers - r; l < e.Layers; l++ {
-		rest := besideClass(o.AllQKV(l))
-		f.Keys = append(f.Keys, layers.SplitHeads(rest, 1, e.Heads))
-		f.Values = append(f.Values, layers.SplitHeads(rest, 2, e.Heads))
+		f.Keys = append(f.Keys, layers.SplitHeadsFrom(o.AllQKV(l), 1, e.Heads, 1))
+		f.Values = append(f.Values, layers.SplitHeadsFrom(o.AllQKV(l), 2, e.Heads, 1))
 	}
 }
 

@@ -68,11 +68,21 @@ func set(v *graph.Variable, x graph.Tensor) {
 
 // encoder declares the toy's encoder and its pass over the images.
 func toyEncoder(s *graph.Scope) (*vit.Encoder, vit.Output) {
-	e := vit.New(s.Sub("visual"), layers.Weights{Kind: graph.Frozen, Seed: 3, Init: true}, toyVision)
+	e := newToyEncoder(s, toyVision)
 	return e, e.Forward(s.Const(draw("images", toyImages, 3, 12, 12)))
 }
 
+func newToyEncoder(s *graph.Scope, v vit.Config) *vit.Encoder {
+	return vit.New(s.Sub("visual"), layers.Weights{Kind: graph.Frozen, Seed: 3, Init: true}, v)
+}
+
 func newToy(t *testing.T, c Config, dtype graph.Dtype) *toy {
+	t.Helper()
+	return newToyOf(t, c, dtype, func(f Features) Features { return f })
+}
+
+// newToyOf is newToy of changed features.
+func newToyOf(t *testing.T, c Config, dtype graph.Dtype, change func(Features) Features) *toy {
 	t.Helper()
 	if err := c.Validate(); err != nil {
 		t.Fatal(err)
@@ -81,7 +91,7 @@ func newToy(t *testing.T, c Config, dtype graph.Dtype) *toy {
 	s := graph.New(x.store, dtype)
 	x.scope = s
 	e, pass := toyEncoder(s)
-	f := Encode(c, e, pass)
+	f := change(Encode(c, e, pass))
 	text := s.Sub("prompt").Var("text", graph.Trainable, graph.Values(unitDraw("text", toyClasses, 16).F32), toyClasses, 16)
 	labels, lr := s.Input("labels", graph.Int, toyImages), s.Input("lr", dtype)
 	x.feeds = map[string]graph.Tensor{"labels": graph.Ints(toyLabels, toyImages), "lr": graph.Floats([]float32{.02})}

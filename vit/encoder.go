@@ -225,3 +225,13 @@ func (e *Encoder) ClassAttention(o Output, l int) *layers.Node {
 	}
 	return a
 }
+
+// ClassValues is what block l's CLS token takes from each other token
+// [B, Rows(l), W]: its values times the attention's weights, head by head.
+func (e *Encoder) ClassValues(o Output, l int) *layers.Node {
+	v := layers.FirstValues(o.qkv[l], e.Heads)
+	if n := e.Rows(l); layers.ShapeOf(v)[1] > n {
+		return layers.Slice(v, 1, 0, n)
+	}
+	return v
+}

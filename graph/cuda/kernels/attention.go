@@ -112,3 +112,21 @@ func (l *List) AttentionFirst(h Heads, y, qkv Tensor) error {
 	rows := h.Items * h.Heads
 	return l.warps("attention_first", rows, h.Tokens, []any{qkv, y, rows, h.Tokens, h.Heads, h.Width, h.scale()})
 }
+
+// FirstValues is what the first token takes from each other [Items, Tokens-1, W].
+func (l *List) FirstValues(h Heads, y, qkv Tensor) error {
+	n, d := h.Tokens-1, h.Width/h.Heads
+	a := Tensor{Ptr: l.floats(h.Items * h.Heads * h.Tokens), Shape: []int{h.Items, h.Heads, h.Tokens}}
+	if err := l.AttentionFirst(h, a, qkv); err != nil {
+		return err
+	}
+	by := Tensor{Ptr: l.floats(h.Items * n * h.Heads), Shape: []int{h.Items, n, h.Heads, 1}}
+	if err := l.Copy(by.Shape, Dense(by), Part(a, 1, h.Heads*h.Tokens, 1, h.Tokens, 1)); err != nil {
+		return err
+	}
+	out := Tensor{Ptr: y.Ptr, Shape: []int{h.Items, n, h.Heads, d}}
+	if err := l.Copy(out.Shape, Dense(out), Part(qkv, 5*h.Width, h.Tokens*3*h.Width, 3*h.Width, d, 1)); err != nil {
+		return err
+	}
+	return l.Binary('*', out, out, by)
+}

@@ -90,6 +90,11 @@ func Permute(t Tensor, axes []int) Layout {
 	return Layout{t.Ptr, by}
 }
 
+// Part is the layout of what lies in t from an element on, by those strides.
+func Part(t Tensor, from int, strides ...int) Layout {
+	return Layout{t.Ptr.Plus(from, floatSize), strides}
+}
+
 // Copy copies an array of the given shape between two layouts.
 func (l *List) Copy(shape []int, to, from Layout) error {
 	n, st, err := arrange(shape, from.Strides, to.Strides)
