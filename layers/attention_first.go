@@ -57,19 +57,39 @@ func (o firstAttention) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) e
 
 func firstAttentionKernel[T cpu.Float](c *graph.Ctx, o firstAttention, s graph.Shape, y, qkv []T) {
 	n, w := s[1], s[2]/3
-	c.For(s[0]*o.Heads, rowGrain(2*n*w/o.Heads), func(lo, hi int) {
+	o.groups(c, s, func(_, b, lo, hi int) {
+		firstWeights(y[b*o.Heads*n:], qkv[b*n*3*w:], n, w, o.Heads, lo, hi)
+	})
+}
+
+// groupWidth is about how much of a token is read at a time: heads of one token
+// lie together, those of the next are far.
+const groupWidth = 256
+
+// groups calls f for each image and group of its heads [lo, hi).
+func (o firstAttention) groups(c *graph.Ctx, s graph.Shape, f func(worker, b, lo, hi int)) {
+	n, w := s[1], s[2]/3
+	size := max(1, groupWidth*o.Heads/w) // heads of a group
+	groups := (o.Heads + size - 1) / size
+	c.ForWorker(s[0]*groups, rowGrain(2*n*w/groups), func(worker, lo, hi int) {
 		for t := lo; t < hi; t++ {
-			headOf(qkv, n, w, o.Heads, t).first(y[t*n : t*n+n])
+			f(worker, t/groups, t%groups*size, min(t%groups*size+size, o.Heads))
 		}
 	})
 }
 
-// first computes the weights of the first token [n].
-func (h head[T]) first(row []T) {
-	for i := range row {
-		row[i] = cpu.Dot(h.q[:h.d], h.k[i*h.ld:i*h.ld+h.d])
+// firstWeights computes those of heads [lo, hi) of one image's qkv [N, 3W]: a [H, N].
+func firstWeights[T cpu.Float](a, qkv []T, n, w, heads, lo, hi int) {
+	d := w / heads
+	for i := range n {
+		k := qkv[i*3*w+w:]
+		for h := lo; h < hi; h++ {
+			a[h*n+i] = cpu.Dot(qkv[h*d:h*d+d], k[h*d:h*d+d])
+		}
 	}
-	cpu.SoftmaxRow(row, row, T(1/math.Sqrt(float64(h.d))))
+	for h := lo; h < hi; h++ {
+		cpu.SoftmaxRow(a[h*n:h*n+n], a[h*n:h*n+n], T(1/math.Sqrt(float64(d))))
+	}
 }
 
 // firstValues is what the first token takes from each other.
@@ -121,16 +141,15 @@ func (o firstValues) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) erro
 }
 
 func firstValuesKernel[T cpu.Float](c *graph.Ctx, o firstValues, s graph.Shape, y, qkv []T) {
-	n, w := s[1], s[2]/3
-	scratch := graph.Scratch[T](c, c.Threads()*n)
-	c.ForWorker(s[0]*o.Heads, rowGrain(3*n*w/o.Heads), func(worker, lo, hi int) {
-		a := scratch[worker*n:][:n]
-		for t := lo; t < hi; t++ {
-			h := headOf(qkv, n, w, o.Heads, t)
-			h.first(a)
-			out := y[t/o.Heads*(n-1)*w+t%o.Heads*h.d:]
-			for i := 1; i < n; i++ {
-				cpu.Scale(out[(i-1)*w:][:h.d], a[i], h.v[i*h.ld:][:h.d])
+	n, w, d := s[1], s[2]/3, s[2]/3/o.Heads
+	scratch := graph.Scratch[T](c, c.Threads()*o.Heads*n)
+	firstAttention(o).groups(c, s, func(worker, b, lo, hi int) {
+		a, x := scratch[worker*o.Heads*n:], qkv[b*n*3*w:]
+		firstWeights(a, x, n, w, o.Heads, lo, hi)
+		for i := 1; i < n; i++ {
+			out, v := y[(b*(n-1)+i-1)*w:], x[i*3*w+2*w:]
+			for h := lo; h < hi; h++ {
+				cpu.Scale(out[h*d:h*d+d], a[h*n+i], v[h*d:h*d+d])
 			}
 		}
 	})

@@ -26,21 +26,7 @@ func (m *Model) forwardCandidates(f Features, text *Node) Output {
 	ones := m.scope.Const(filled(1, b*q, 1))
 	o.Belief = layers.Scatter(ones, layers.Reshape(o.Candidates, b*q, 1), c) // one-hot [B*Q, C]
 
-	spread := func(a *Node) *Node { return m.spread(layers.Reshape(a, b*q, n)) } // [B, Q, N] to [B*Q, N]
-	if m.SampleWise {
-		leave := m.stage("sample_wise")
-		t := text
-		if m.Contrast { // the activation is linear in the texts
-			t = layers.Sub(t, layers.Mean(t, 0))
-		}
-		o.SampleScore = spread(tokens.dot(layers.Embedding(t, o.Candidates)))
-		leave()
-	}
-	if m.SemanticWise {
-		leave := m.stage("semantic_wise")
-		o.SemanticScore = spread(m.bestOfCandidates(o.Candidates, tokens, f))
-		leave()
-	}
+	o.SampleScore, o.SemanticScore = m.activations(o.Candidates, tokens, f, text)
 	o.Score = m.score(o, f, text)
 	o.Index = m.retain(layers.StopGradient(o.Score), f) // [B*Q, K]
 	o.KeptScore = layers.Gather(o.Score, o.Index)
@@ -72,20 +58,59 @@ func (m *Model) readsAll() bool {
 	return m.Activation != Blend || m.SemanticWise && (m.Contrast || m.Bank == "global")
 }
 
-// bestOfCandidates is bestPrototype of each image's candidates [B, Q], under
-// contrast less its mean over the classes: [B, Q, N].
-func (m *Model) bestOfCandidates(candidates *Node, tokens source, f Features) *Node {
-	s, b, n := shape(candidates), shape(m.bank), m.grid*m.grid
-	if !m.readsAll() {
-		own := layers.Reshape(m.ofCandidates(candidates), s[0], s[1]*b[1], b[2])
-		return layers.Max(layers.Reshape(tokens.dot(own), s[0], s[1], b[1], n), 2)
+// activations are s1 and s2 of each image's candidates [B, Q], each believed in
+// alone: [B*Q, N], nil where one is switched off.
+func (m *Model) activations(candidates *Node, tokens source, f Features, text *Node) (sample, semantic *Node) {
+	q := shape(candidates)[1]
+	var vectors []*Node // that the tokens are compared with, by one product
+	if m.SampleWise {
+		leave := m.stage("sample_wise")
+		if m.Contrast { // s1 is linear in the texts
+			text = layers.Sub(text, layers.Mean(text, 0))
+		}
+		vectors = append(vectors, layers.Embedding(text, candidates)) // [B, Q, D]
+		leave()
 	}
+	own := m.SemanticWise && !m.readsAll()
+	if own {
+		s := shape(m.bank)
+		vectors = append(vectors, layers.Reshape(m.ofCandidates(candidates), shape(candidates)[0], q*s[1], s[2]))
+	}
+	var like *Node // [B, M, N]
+	if len(vectors) > 0 {
+		like = tokens.dot(layers.Concat(1, vectors...))
+	}
+	if m.SampleWise {
+		sample = m.spreadRows("sample_wise", layers.Slice(like, 1, 0, q))
+	}
+	switch {
+	case own:
+		s := shape(like)
+		each := layers.Slice(like, 1, s[1]-q*m.Prototypes, s[1])
+		semantic = m.spreadRows("semantic_wise", layers.Max(layers.Reshape(each, s[0], q, m.Prototypes, s[2]), 2))
+	case m.SemanticWise:
+		semantic = m.spreadRows("semantic_wise", m.bestOfAll(candidates, f))
+	}
+	return sample, semantic
+}
+
+// spreadRows is spread of activations [B, Q, N]: [B*Q, N].
+func (m *Model) spreadRows(stage string, a *Node) *Node {
+	defer m.stage(stage)()
+	s := shape(a)
+	return m.spread(layers.Reshape(a, s[0]*s[1], s[2]))
+}
+
+// bestOfAll is bestPrototype of candidates [B, Q] where more than their own
+// prototypes counts: [B, Q, N].
+func (m *Model) bestOfAll(candidates *Node, f Features) *Node {
 	best := m.bestPrototype(m.bank, f.Tokens) // [B, N, C]
-	if b[0] == 1 {                            // prototypes that all classes share
-		return layers.Broadcast(layers.Transpose(best, 0, 2, 1), s[0], s[1], n)
+	s := shape(best)
+	if s[2] == 1 { // prototypes that all classes share
+		return layers.Broadcast(layers.Transpose(best, 0, 2, 1), s[0], shape(candidates)[1], s[1])
 	}
 	if m.Contrast {
-		best = layers.Sub(best, layers.Reshape(layers.Mean(best, 2), s[0], n, 1))
+		best = layers.Sub(best, layers.Reshape(layers.Mean(best, 2), s[0], s[1], 1))
 	}
 	return layers.Gather(layers.Transpose(best, 0, 2, 1), candidates)
 }

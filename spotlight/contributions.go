@@ -94,7 +94,7 @@ func (g given) sums(index *Node, k int) *Node { return sumOf(layers.Gather(g.all
 // sources are the tokens and the evidence of which so many products and rows are
 // read: their factors, where less is to be computed so, or all of them.
 func (f Features) sources(read int) (tokens, evidence source) {
-	if c := f.tokens; c != nil && c.head.Tangent == nil && read < shape(f.Tokens)[1] {
+	if c := f.tokens; c != nil && c.head.Tangent == nil && read < shape(c.values[len(c.values)-1])[1] {
 		return c, f.evidence
 	}
 	return given{f.Tokens}, given{f.Evidence}
