@@ -23,13 +23,17 @@ type Point struct {
 
 // Report is all that was measured.
 type Report struct {
+	Command string // that measured it
 	Machine string // CPU and threads
-	Rounds  int
+	Rounds  int    // of the embedded model
 	Model   string
-	By      string
-	Points  []Point
-	Shapes  map[string][]Speed // of encoders with random weights, by shape
-	Order   []string           // of the shapes
+	By      string // what patches are ranked by
+	TimedBy string // where the speed is measured
+	// ShapeRounds are those of the published shapes; a round is a batch.
+	ShapeRounds, Batch int
+	Points             []Point
+	Shapes             map[string][]Speed // of encoders with random weights, by shape
+	Order              []string           // of the shapes
 	// EndToEnd is, by model, zero-shot CLIP and then Spotlighter without and with
 	// pruning, from preprocessed images to logits.
 	EndToEnd map[string][]Speed
@@ -65,9 +69,13 @@ func (r Report) loss(p Point, i int) float64 { return r.Points[0].Accuracy[i].HM
 // Markdown is the report as a page.
 func (r Report) Markdown() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Pruning inside the image encoder\n\nWritten by `spotlighter bench prune` on %s. After block l the share r of the patches stays, by %s; the rest become one token. "+
-		"Images a second are medians of %d rounds, each setting in turns with the whole encoder (A B A B); the gain is the ratio of the two medians. Preprocessed images, batches in memory.\n",
-		r.Machine, r.By, r.Rounds)
+	timed := ""
+	if r.TimedBy != r.By {
+		timed = " (timed by " + r.TimedBy + ")"
+	}
+	fmt.Fprintf(&b, "# Pruning inside the image encoder\n\n    %s\n\nOn %s. After block l the share r of the patches stays, by %s%s; the rest become one token. "+
+		"Images a second are medians of rounds (%d; %d on published shapes), each setting in turns with the whole encoder (A B A B); the gain is the ratio of the two medians. Preprocessed images, batches of %d in memory, as evaluation encodes them.\n",
+		strings.ReplaceAll(r.Command, "\n", " "), r.Machine, r.By, timed, r.Rounds, r.ShapeRounds, r.Batch)
 	if len(r.Points) > 0 {
 		fmt.Fprintf(&b, "\n## %s\n\n| l | r | MFLOP an image | of the whole | images/s | gain |", r.Model)
 		for _, a := range r.Points[0].Accuracy {

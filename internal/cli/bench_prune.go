@@ -7,14 +7,18 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"spotlighter/experiments"
+	"spotlighter/experiments/methods"
 	"spotlighter/experiments/pruning"
 	"spotlighter/graph/cpu"
 	"spotlighter/internal/clip"
 	"spotlighter/internal/progress"
+	"spotlighter/spotlight"
 	"spotlighter/vit"
 )
 
@@ -27,6 +31,7 @@ type pruneFlags struct {
 	shapeBlock     int
 	shapeKeep      float64
 	rounds         int
+	shapeRounds    int
 	threads, batch int
 	accuracy       bool
 	quiet          bool
@@ -57,13 +62,14 @@ gets prune.md, prune.csv and prune.png. Keys are those of an experiment:
 		},
 	}
 	c.Flags().StringVar(&f.out, "out", "", "folder to write")
-	c.Flags().IntSliceVar(&f.blocks, "blocks", []int{2, 3, 4}, "l on the embedded CLIP: patches are dropped after this block")
-	c.Flags().Float64SliceVar(&f.keeps, "keeps", []float64{.5, .375, .34375, .25, .125}, "r: the shares of the patches that stay")
+	c.Flags().IntSliceVar(&f.blocks, "blocks", []int{1, 2, 3, 4}, "l on the embedded CLIP: patches are dropped after this block")
+	c.Flags().Float64SliceVar(&f.keeps, "keeps", []float64{.625, .5, .4375, .375, .25}, "r: the shares of the patches that stay")
 	c.Flags().StringSliceVar(&f.shapes, "shapes", []string{"ViT-B/16", "ViT-L/14"}, "published shapes to time with random weights; none: \"\"")
 	c.Flags().IntVar(&f.shapeBlock, "shape-block", 0, "l on the shapes; 0: a third of the depth")
 	c.Flags().Float64Var(&f.shapeKeep, "shape-keep", .4, "r on the shapes")
-	c.Flags().IntVar(&f.rounds, "rounds", 15, "timed rounds of each setting")
-	c.Flags().IntVar(&f.batch, "batch", 4, "images of a round on the shapes; on the embedded CLIP 32")
+	c.Flags().IntVar(&f.rounds, "rounds", 15, "timed rounds of each setting on the embedded CLIP")
+	c.Flags().IntVar(&f.shapeRounds, "shape-rounds", 5, "timed rounds of each setting on the shapes")
+	c.Flags().IntVar(&f.batch, "batch", 32, "images of a round; evaluation encodes 32 at a time")
 	c.Flags().BoolVar(&f.accuracy, "accuracy", true, "measure the embedded CLIP")
 	c.Flags().IntVar(&f.threads, "threads", 0, "threads; 0: all cores")
 	c.Flags().BoolVar(&f.quiet, "quiet", false, "no progress")
@@ -77,7 +83,7 @@ func (f pruneFlags) check() error {
 	for _, x := range []struct {
 		flag         string
 		value, least int
-	}{{"--rounds", f.rounds, 1}, {"--batch", f.batch, 1}, {"--threads", f.threads, 0}, {"--shape-block", f.shapeBlock, 0}} {
+	}{{"--rounds", f.rounds, 1}, {"--shape-rounds", f.shapeRounds, 1}, {"--batch", f.batch, 1}, {"--threads", f.threads, 0}, {"--shape-block", f.shapeBlock, 0}} {
 		if err := wantAtLeast(x.flag, x.value, x.least); err != nil {
 			return err
 		}
@@ -89,9 +95,6 @@ func (f pruneFlags) check() error {
 	}
 	return nil
 }
-
-// embeddedBatch is how many small pictures are timed at a time.
-const embeddedBatch = 32
 
 // The classes that the end-to-end speed is measured with: those of a task of the
 // world, and as many as Caltech101 has.
@@ -106,7 +109,8 @@ func benchPrune(ctx context.Context, cfg experiments.Config, f pruneFlags) error
 	}
 	cfg.Threads = f.threads
 	r := pruning.Report{
-		Machine: fmt.Sprintf("%s, %d threads", experiments.CPU(), cmp.Or(f.threads, runtime.GOMAXPROCS(0))), Rounds: f.rounds, By: cfg.Prune.By,
+		Command: "spotlighter " + strings.Join(quoted(os.Args[1:]), " "), ShapeRounds: f.shapeRounds, Batch: f.batch,
+		Machine: fmt.Sprintf("%s, %d threads", experiments.CPU(), cmp.Or(f.threads, runtime.GOMAXPROCS(0))), Rounds: f.rounds, By: cfg.Prune.By, TimedBy: timedBy(cfg.Prune.By),
 		Model: cfg.Clip.Weights, Shapes: map[string][]pruning.Speed{}, EndToEnd: map[string][]pruning.Speed{},
 	}
 	if cfg.Clip.Weights == "tiny" {
@@ -129,7 +133,7 @@ func benchPrune(ctx context.Context, cfg experiments.Config, f pruneFlags) error
 			return func(share float64) { p.Step(progress.Step{Phase: phase, Done: from + share*(to-from)}) }
 		}
 	}
-	rounds := pruning.Rounds{Count: f.rounds, Batch: embeddedBatch, Pool: cpu.NewPool(f.threads)}
+	rounds := pruning.Rounds{Count: f.rounds, Batch: f.batch, Pool: cpu.NewPool(f.threads)}
 	if f.accuracy {
 		if err := pruneEmbedded(ctx, cfg, f, rounds, &r, begin()); err != nil {
 			return err
@@ -137,13 +141,13 @@ func benchPrune(ctx context.Context, cfg experiments.Config, f pruneFlags) error
 		p.Finish(at, fmt.Sprintf("%d settings", len(r.Points)))
 		at++
 	}
-	rounds.Batch = f.batch
+	rounds.Count = f.shapeRounds
 	for _, name := range f.shapes {
 		m, err := pruning.Random(name)
 		if err != nil {
 			return err
 		}
-		cut := vit.Prune{Block: f.shapeBlock, Keep: f.shapeKeep}
+		cut := vit.Prune{Block: f.shapeBlock, Keep: f.shapeKeep, By: timedBy(cfg.Prune.By)}
 		if cut.Block == 0 {
 			cut.Block = m.Vision.Layers / 3
 		}
@@ -168,6 +172,15 @@ func benchPrune(ctx context.Context, cfg experiments.Config, f pruneFlags) error
 		fmt.Println(path)
 	}
 	return nil
+}
+
+// timedBy is what patches are ranked by where speed is measured, without classes:
+// activations, which need some, are timed as attention.
+func timedBy(by string) string {
+	if spotlight.PrunedAlone(by) {
+		return by
+	}
+	return vit.Attention
 }
 
 // pruneEmbedded measures every setting on the experiment's own model: first the
@@ -196,7 +209,7 @@ func pruneEmbedded(ctx context.Context, cfg experiments.Config, f pruneFlags, ro
 			return err
 		}
 		r.Points = append(r.Points, pruning.Point{Accuracy: a})
-		tasks = append(tasks, pruning.Task{Prune: vit.Prune{Block: s.Block, Keep: s.Keep}})
+		tasks = append(tasks, pruning.Task{Prune: vit.Prune{Block: s.Block, Keep: s.Keep, By: timedBy(s.By)}})
 	}
 	m := pruning.Of(r.Model, lab.Model())
 	speeds, err := m.Compare(ctx, rounds, pruning.Task{}, tasks[1:], say("speed", .6, .9))
@@ -206,7 +219,8 @@ func pruneEmbedded(ctx context.Context, cfg experiments.Config, f pruneFlags, ro
 	for i, s := range speeds {
 		r.Points[i].Speed = s
 	}
-	cut, ok := r.Free(0)
+	of := max(0, slices.IndexFunc(cfg.Method, methods.Plugged)) // the method that is timed below
+	cut, ok := r.Free(of)
 	if !ok {
 		cut = tasks[len(tasks)-1].Prune
 	}
