@@ -13,6 +13,7 @@ import (
 type attention struct {
 	Heads  int
 	Causal bool
+	Count  Count
 }
 
 // Attention mixes tokens: qkv [B, N, 3W] holds queries, keys and values side by
@@ -20,8 +21,29 @@ type attention struct {
 // tokens 0 to i alone. The weights are computed for some queries of one head at a
 // time, and again by the gradient: no [N, N] matrix is kept.
 func Attention(qkv *Node, heads int, causal bool) *Node {
-	return graph.Apply(attention{heads, causal}, qkv)
+	return graph.Apply(attention{Heads: heads, Causal: causal}, qkv)
 }
+
+// Count says that a token stands for so many, and counts so many times in the
+// softmax of attention. The zero value says so of none.
+type Count struct{ Token, Times int }
+
+// ProportionalAttention is Attention, not causal, where a token counts several
+// times: the logarithm of how many is added to its logits (Bolya et al., arXiv
+// 2210.09461, section 3).
+func ProportionalAttention(qkv *Node, heads int, c Count) *Node {
+	return graph.Apply(attention{Heads: heads, Count: c}, qkv)
+}
+
+func (c Count) check(tokens int) error {
+	if c != (Count{}) && (c.Times < 1 || c.Token < 0 || c.Token >= tokens) {
+		return fmt.Errorf("token %d of %d counts %d times, want at least once", c.Token, tokens, c.Times)
+	}
+	return nil
+}
+
+// bias is what is added to the token's logits.
+func (c Count) bias() float64 { return math.Log(float64(max(c.Times, 1))) }
 
 func (attention) Loops()       {}
 func (attention) Name() string { return "attention" }
@@ -29,6 +51,9 @@ func (o attention) Infer(in []graph.Type) (graph.Type, error) {
 	s := in[0].Shape
 	if len(s) != 3 || o.Heads < 1 || s[2]%(3*o.Heads) != 0 {
 		return graph.Type{}, fmt.Errorf("want [B, N, 3W] with W a multiple of %d heads", o.Heads)
+	}
+	if err := o.Count.check(s[1]); err != nil {
+		return graph.Type{}, err
 	}
 	return graph.Type{Shape: graph.Shape{s[0], s[1], s[2] / 3}, Dtype: in[0].Dtype}, floats(in...)
 }
@@ -94,8 +119,10 @@ func (h head[T]) blocks(causal bool, f func(b block)) {
 	}
 }
 
-// weights computes softmax(q kᵀ/sqrt(d)) of a block into s [rows, seen].
-func (h head[T]) weights(p *cpu.Pool, s []T, b block, causal bool) {
+// weights computes softmax(q kᵀ/sqrt(d)) of a block into s [rows, seen], with what
+// a token that counts several times has more.
+func (h head[T]) weights(p *cpu.Pool, s []T, b block, causal bool, c Count) {
+	more := T(c.bias() * math.Sqrt(float64(h.d)))
 	scale := T(1 / math.Sqrt(float64(h.d)))
 	cpu.Gemm(p, cpu.GemmArgs[T]{TransB: true, M: b.rows(), N: b.seen, K: h.d, A: h.q[b.from*h.ld:], LDA: h.ld, B: h.k, LDB: h.ld, C: s, LDC: b.seen})
 	for i := range b.rows() {
@@ -103,6 +130,9 @@ func (h head[T]) weights(p *cpu.Pool, s []T, b block, causal bool) {
 		if causal {
 			seen = b.from + i + 1
 			clear(row[seen:])
+		}
+		if c.Times > 1 {
+			row[c.Token] += more
 		}
 		cpu.SoftmaxRow(row[:seen], row[:seen], scale)
 	}
@@ -121,7 +151,7 @@ func attentionKernel[T cpu.Float](c *graph.Ctx, o attention, s graph.Shape, y, q
 			h := headOf(qkv, n, w, o.Heads, t)
 			out := y[t/o.Heads*n*w+t%o.Heads*h.d:]
 			h.blocks(o.Causal, func(b block) {
-				h.weights(p, a, b, o.Causal)
+				h.weights(p, a, b, o.Causal, o.Count)
 				cpu.Gemm(p, cpu.GemmArgs[T]{M: b.rows(), N: h.d, K: b.seen, A: a, LDA: b.seen, B: h.v, LDB: h.ld, C: out[b.from*w:], LDC: w})
 			})
 		}
@@ -164,7 +194,7 @@ func attentionGradKernel[T cpu.Float](c *graph.Ctx, o attention, s graph.Shape, 
 			scale := T(1 / math.Sqrt(float64(h.d)))
 			h.blocks(o.Causal, func(b block) {
 				q, dq, dout, more := h.q[b.from*h.ld:], g.q[b.from*g.ld:], dout[b.from*w:], b.to < n
-				h.weights(p, a, b, o.Causal)
+				h.weights(p, a, b, o.Causal, o.Count)
 				cpu.Gemm(p, cpu.GemmArgs[T]{TransA: true, M: b.seen, N: h.d, K: b.rows(), A: a, LDA: b.seen, B: dout, LDB: w, C: g.v, LDC: g.ld, Accumulate: more})
 				cpu.Gemm(p, cpu.GemmArgs[T]{TransB: true, M: b.rows(), N: b.seen, K: h.d, A: dout, LDA: w, B: h.v, LDB: h.ld, C: da, LDC: b.seen})
 				for i := range b.rows() {

@@ -9,12 +9,17 @@ import (
 )
 
 // firstAttention is one row of the attention's weights.
-type firstAttention struct{ Heads int }
+type firstAttention struct {
+	Heads int
+	Count Count
+}
 
 // FirstAttention is how the first token attends: of packed queries, keys and
 // values qkv [B, N, 3W] of H heads the weights softmax(q0 kT/sqrt(d)) over all
-// tokens [B, H, N], read where they lie.
-func FirstAttention(qkv *Node, heads int) *Node { return graph.Apply(firstAttention{heads}, qkv) }
+// tokens [B, H, N], read where they lie; c is of ProportionalAttention.
+func FirstAttention(qkv *Node, heads int, c Count) *Node {
+	return graph.Apply(firstAttention{heads, c}, qkv)
+}
 
 func (firstAttention) Loops()       {}
 func (firstAttention) Name() string { return "attention of the first token" }
@@ -22,6 +27,9 @@ func (o firstAttention) Infer(in []graph.Type) (graph.Type, error) {
 	s := in[0].Shape
 	if len(s) != 3 || o.Heads < 1 || s[2]%(3*o.Heads) != 0 {
 		return graph.Type{}, fmt.Errorf("want [B, N, 3W] with W a multiple of %d heads", o.Heads)
+	}
+	if err := o.Count.check(s[1]); err != nil {
+		return graph.Type{}, err
 	}
 	return graph.Type{Shape: graph.Shape{s[0], o.Heads, s[1]}, Dtype: in[0].Dtype}, floats(in...)
 }
@@ -58,7 +66,7 @@ func (o firstAttention) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) e
 func firstAttentionKernel[T cpu.Float](c *graph.Ctx, o firstAttention, s graph.Shape, y, qkv []T) {
 	n, w := s[1], s[2]/3
 	o.groups(c, s, func(_, b, lo, hi int) {
-		firstWeights(y[b*o.Heads*n:], qkv[b*n*3*w:], n, w, o.Heads, lo, hi)
+		firstWeights(o, y[b*o.Heads*n:], qkv[b*n*3*w:], n, w, lo, hi)
 	})
 }
 
@@ -79,8 +87,9 @@ func (o firstAttention) groups(c *graph.Ctx, s graph.Shape, f func(worker, b, lo
 }
 
 // firstWeights computes those of heads [lo, hi) of one image's qkv [N, 3W]: a [H, N].
-func firstWeights[T cpu.Float](a, qkv []T, n, w, heads, lo, hi int) {
-	d := w / heads
+func firstWeights[T cpu.Float](o firstAttention, a, qkv []T, n, w, lo, hi int) {
+	d := w / o.Heads
+	more := T(o.Count.bias() * math.Sqrt(float64(d)))
 	for i := range n {
 		k := qkv[i*3*w+w:]
 		for h := lo; h < hi; h++ {
@@ -88,23 +97,28 @@ func firstWeights[T cpu.Float](a, qkv []T, n, w, heads, lo, hi int) {
 		}
 	}
 	for h := lo; h < hi; h++ {
+		if o.Count.Times > 1 {
+			a[h*n+o.Count.Token] += more
+		}
 		cpu.SoftmaxRow(a[h*n:h*n+n], a[h*n:h*n+n], T(1/math.Sqrt(float64(d))))
 	}
 }
 
 // firstValues is what the first token takes from each other.
-type firstValues struct{ Heads int }
+type firstValues firstAttention
 
 // FirstValues is what the first token takes from each other token: of packed
 // queries, keys and values qkv [B, N, 3W] of H heads the values times the weights of
 // FirstAttention [B, N-1, W]. With the first token's own they sum to the first row
-// of Attention.
-func FirstValues(qkv *Node, heads int) *Node { return graph.Apply(firstValues{heads}, qkv) }
+// of Attention, or of ProportionalAttention with c.
+func FirstValues(qkv *Node, heads int, c Count) *Node {
+	return graph.Apply(firstValues{heads, c}, qkv)
+}
 
 func (firstValues) Loops()       {}
 func (firstValues) Name() string { return "values of the first token" }
 func (o firstValues) Infer(in []graph.Type) (graph.Type, error) {
-	t, err := firstAttention{o.Heads}.Infer(in)
+	t, err := firstAttention(o).Infer(in)
 	if err != nil {
 		return t, err
 	}
@@ -120,14 +134,14 @@ func (o firstValues) FLOPs(in []graph.Type, _ graph.Type) int64 { return int64(c
 func (o firstValues) Grad(in []*Node, _, dy *Node) []*Node {
 	s := ShapeOf(in[0])
 	b, n, w := s[0], s[1]-1, s[2]/3
-	a := Slice(FirstAttention(in[0], o.Heads), 2, 1, n+1) // [B, H, N-1]
+	a := Slice(FirstAttention(in[0], o.Heads, o.Count), 2, 1, n+1) // [B, H, N-1]
 	heads := func(x *Node) *Node { return Transpose(Reshape(x, b, n, o.Heads, w/o.Heads), 0, 2, 1, 3) }
 	d := heads(dy)
 	da := Sum(Mul(d, SplitHeadsFrom(in[0], 2, o.Heads, 1)), 3)
 	dv := JoinHeads(Mul(d, Reshape(a, b, o.Heads, n, 1)))
 	dv = graph.Apply(pad{Axis: 1, Lo: 1, Size: n + 1}, dv)
-	all := FirstAttention(in[0], o.Heads)
-	dqk := firstAttention{o.Heads}.Grad(in, all, graph.Apply(pad{Axis: 2, Lo: 1, Size: n + 1}, da))[0]
+	all := FirstAttention(in[0], o.Heads, o.Count)
+	dqk := firstAttention(o).Grad(in, all, graph.Apply(pad{Axis: 2, Lo: 1, Size: n + 1}, da))[0]
 	return []*Node{Add(dqk, graph.Apply(pad{Axis: 2, Lo: 2 * w, Size: 3 * w}, dv))}
 }
 
@@ -145,7 +159,7 @@ func firstValuesKernel[T cpu.Float](c *graph.Ctx, o firstValues, s graph.Shape, 
 	scratch := graph.Scratch[T](c, c.Threads()*o.Heads*n)
 	firstAttention(o).groups(c, s, func(worker, b, lo, hi int) {
 		a, x := scratch[worker*o.Heads*n:], qkv[b*n*3*w:]
-		firstWeights(a, x, n, w, o.Heads, lo, hi)
+		firstWeights(firstAttention(o), a, x, n, w, lo, hi)
 		for i := 1; i < n; i++ {
 			out, v := y[(b*(n-1)+i-1)*w:], x[i*3*w+2*w:]
 			for h := lo; h < hi; h++ {

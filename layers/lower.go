@@ -154,7 +154,7 @@ func (o topK) Lower(l *kernels.List, out kernels.Tensor, in []kernels.Tensor) er
 }
 
 func (o attention) heads(s []int) kernels.Heads {
-	return kernels.Heads{Items: s[0], Tokens: s[1], Width: s[2] / 3, Heads: o.Heads, Causal: o.Causal}
+	return kernels.Heads{Items: s[0], Tokens: s[1], Width: s[2] / 3, Heads: o.Heads, Causal: o.Causal, Token: o.Count.Token, Bias: o.Count.bias()}
 }
 
 func (o attention) Lower(l *kernels.List, out kernels.Tensor, in []kernels.Tensor) error {
@@ -166,11 +166,11 @@ func (o attentionGrad) Lower(l *kernels.List, out kernels.Tensor, in []kernels.T
 }
 
 func (o firstAttention) Lower(l *kernels.List, out kernels.Tensor, in []kernels.Tensor) error {
-	return l.AttentionFirst(attention{Heads: o.Heads}.heads(in[0].Shape), out, in[0])
+	return l.AttentionFirst(attention{Heads: o.Heads, Count: o.Count}.heads(in[0].Shape), out, in[0])
 }
 
 func (o firstValues) Lower(l *kernels.List, out kernels.Tensor, in []kernels.Tensor) error {
-	return l.FirstValues(attention{Heads: o.Heads}.heads(in[0].Shape), out, in[0])
+	return l.FirstValues(attention{Heads: o.Heads, Count: o.Count}.heads(in[0].Shape), out, in[0])
 }
 
 func (o splitHeads) Lower(l *kernels.List, out kernels.Tensor, in []kernels.Tensor) error {

@@ -36,8 +36,19 @@ func (o attention) ONNX(b *onnx.Builder, out onnx.Type, in []onnx.Operand) (onnx
 	if o.Causal {
 		s = b.Add(s, onnxCausal(b, n))
 	}
+	s = o.Count.onnx(b, s, n)
 	y := b.MatMul(b.Softmax(s), v) // [B, H, N, d]
 	return b.Reshape(b.Transpose(y, 0, 2, 1, 3), out.Shape...), nil
+}
+
+// onnx adds a token's count to scores [..., n].
+func (c Count) onnx(b *onnx.Builder, scores onnx.Value, n int) onnx.Value {
+	if c.Times <= 1 {
+		return scores
+	}
+	row := make([]float32, n)
+	row[c.Token] = float32(c.bias())
+	return b.Add(scores, b.Floats(row, n))
 }
 
 // onnxCausal hides what follows: [n, n], 0 up to the diagonal and -Inf after it.
@@ -55,15 +66,16 @@ func (o firstAttention) ONNX(b *onnx.Builder, out onnx.Type, in []onnx.Operand) 
 	w := in[0].Last() / 3
 	q, k, _ := onnxHeads(b, in[0].Value, in[0].Shape[:2], w, o.Heads) // [B, H, N, d]
 	s := onnxScores(b, b.Slice(q, 2, 0, 1), k, 4, w/o.Heads)          // [B, H, 1, N]
+	s = o.Count.onnx(b, s, in[0].Shape[1])
 	return b.Reshape(b.Softmax(s), out.Shape...), nil
 }
 
 func (o firstValues) ONNX(b *onnx.Builder, out onnx.Type, in []onnx.Operand) (onnx.Value, error) {
 	w := in[0].Last() / 3
 	n := out.Shape[1]
-	q, k, v := onnxHeads(b, in[0].Value, in[0].Shape[:2], w, o.Heads)   // [B, H, N, d]
-	a := b.Softmax(onnxScores(b, b.Slice(q, 2, 0, 1), k, 4, w/o.Heads)) // [B, H, 1, N]
-	y := b.Mul(b.Swap(b.Slice(a, 3, 1, n+1), 4), b.Slice(v, 2, 1, n+1)) // [B, H, N-1, d]
+	q, k, v := onnxHeads(b, in[0].Value, in[0].Shape[:2], w, o.Heads)                         // [B, H, N, d]
+	a := b.Softmax(o.Count.onnx(b, onnxScores(b, b.Slice(q, 2, 0, 1), k, 4, w/o.Heads), n+1)) // [B, H, 1, N]
+	y := b.Mul(b.Swap(b.Slice(a, 3, 1, n+1), 4), b.Slice(v, 2, 1, n+1))                       // [B, H, N-1, d]
 	return b.Reshape(b.Transpose(y, 0, 2, 1, 3), out.Shape...), nil
 }
 

@@ -117,6 +117,13 @@ func (b *Block) Attend(qkv *Node, causal bool) *Node {
 	return Attention(qkv, b.Heads, causal)
 }
 
+// AttendCounted is Attend, not causal, where a token counts several times; see
+// ProportionalAttention.
+func (b *Block) AttendCounted(qkv *Node, c Count) *Node {
+	defer b.scope.Sub("attn").Enter()()
+	return ProportionalAttention(qkv, b.Heads, c)
+}
+
 // AttendShared is Attend for prompts that share their first n positions: qkv
 // [..., R, 3W] to [..., R, W]; see SharedAttention.
 func (b *Block) AttendShared(qkv *Node, n int, lengths []int) *Node {

@@ -28,14 +28,14 @@ func (m *Model) reread(f Features, weight, index *Node, q int) *Node {
 // its attention logits in every head and block: M readings of each image
 // [B, M, D], unit rows. A zero bias gives the first pass. Blocks that the encoder
 // ran without the dropped patches have no logits for them, and one for the token
-// that they were fused into, which has no bias.
+// that they were fused into, with no bias but what it stands for.
 func Reread(e *vit.Encoder, f Features, bias *Node) *Node {
 	s := shape(bias) // [B, M, N]
 	scale := 1 / math.Sqrt(float64(e.Width/e.Heads))
 	x := layers.Broadcast(layers.Reshape(f.Class, s[0], 1, e.Width), s[0], s[1], e.Width)
 	pruned := bias // [B, M, Kept+1]
 	if f.Remain != nil {
-		pruned = layers.Transpose(e.FromGrid(f.Remain, layers.Transpose(bias, 0, 2, 1)), 0, 2, 1)
+		pruned = layers.Transpose(e.FromGrid(f.Remain, layers.Transpose(bias, 0, 2, 1), math.Log(float64(e.Count(e.Layers-1).Times))), 0, 2, 1)
 	}
 	for i, k := range f.Keys {
 		l := e.Layers - len(f.Keys) + i

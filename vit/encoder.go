@@ -120,7 +120,7 @@ func (e *Encoder) Prompted(images *layers.Node, score Score, prompts ...*layers.
 			x = e.prompt(o.Tokens[l], prompts[l])
 		}
 		qkv := b.QKV(x)
-		mixed = b.Attend(qkv, false)
+		mixed = b.AttendCounted(qkv, e.Count(l))
 		x = b.Finish(x, mixed)
 		o.qkv, o.QKV = append(o.qkv, qkv), append(o.QKV, e.image(qkv, l))
 		own := e.image(x, l)
@@ -219,7 +219,7 @@ func (e *Encoder) PatchTokens(o Output) *layers.Node {
 // tokens, itself first; each row sums to 1, with what prompts get, which is left
 // out.
 func (e *Encoder) ClassAttention(o Output, l int) *layers.Node {
-	a := layers.FirstAttention(o.qkv[l], e.Heads)
+	a := layers.FirstAttention(o.qkv[l], e.Heads, e.Count(l))
 	if n := e.Rows(l) + 1; layers.ShapeOf(a)[2] > n {
 		return layers.Slice(a, 2, 0, n)
 	}
@@ -229,7 +229,7 @@ func (e *Encoder) ClassAttention(o Output, l int) *layers.Node {
 // ClassValues is what block l's CLS token takes from each other token
 // [B, Rows(l), W]: its values times the attention's weights, head by head.
 func (e *Encoder) ClassValues(o Output, l int) *layers.Node {
-	v := layers.FirstValues(o.qkv[l], e.Heads)
+	v := layers.FirstValues(o.qkv[l], e.Heads, e.Count(l))
 	if n := e.Rows(l); layers.ShapeOf(v)[1] > n {
 		return layers.Slice(v, 1, 0, n)
 	}

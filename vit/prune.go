@@ -42,6 +42,15 @@ func (c Config) Rows(l int) int {
 	return c.Patches()
 }
 
+// Count says how many patches the fused token stands for where block l, counted
+// from 0, attends: there it counts as many times.
+func (c Config) Count(l int) layers.Count {
+	if c.prunes() && l >= c.Prune.Block {
+		return layers.Count{Token: c.Kept() + 1, Times: c.Patches() - c.Kept()}
+	}
+	return layers.Count{}
+}
+
 func (c Config) checkPrune() {
 	switch p := c.Prune; {
 	case p.Block < 0 || p.Block > 0 && p.Block >= c.Layers:
@@ -117,10 +126,13 @@ func (e *Encoder) OnGrid(o Output, l int, x *layers.Node) *layers.Node {
 }
 
 // FromGrid is the way back: of values in the grid [B, N, M] those of the tokens
-// beside CLS that the blocks after pruning read [B, Kept+1, M], zero for the fused
-// one. remain is Output.Remain.
-func (e *Encoder) FromGrid(remain, x *layers.Node) *layers.Node {
+// beside CLS that the blocks after pruning read [B, Kept+1, M], and a value of the
+// fused one. remain is Output.Remain.
+func (e *Encoder) FromGrid(remain, x *layers.Node, fused float64) *layers.Node {
 	s := layers.ShapeOf(x)
-	zero := e.scope.Const(graph.NewTensor(graph.Float64, s[0], 1, s[2]))
-	return layers.Concat(1, layers.Gather(x, layers.TopK(remain, e.Kept())), zero)
+	row := graph.NewTensor(graph.Float64, s[0], 1, s[2])
+	for i := range row.F64 {
+		row.F64[i] = fused
+	}
+	return layers.Concat(1, layers.Gather(x, layers.TopK(remain, e.Kept())), e.scope.Const(row))
 }

@@ -62,7 +62,7 @@ gets prune.md, prune.csv and prune.png. Keys are those of an experiment:
 		},
 	}
 	c.Flags().StringVar(&f.out, "out", "", "folder to write")
-	c.Flags().IntSliceVar(&f.blocks, "blocks", []int{1, 2, 3, 4}, "l on the embedded CLIP: patches are dropped after this block")
+	c.Flags().IntSliceVar(&f.blocks, "blocks", []int{1, 2, 3}, "l on the embedded CLIP: patches are dropped after this block")
 	c.Flags().Float64SliceVar(&f.keeps, "keeps", []float64{.625, .5, .4375, .375, .25}, "r: the shares of the patches that stay")
 	c.Flags().StringSliceVar(&f.shapes, "shapes", []string{"ViT-B/16", "ViT-L/14"}, "published shapes to time with random weights; none: \"\"")
 	c.Flags().IntVar(&f.shapeBlock, "shape-block", 0, "l on the shapes; 0: a third of the depth")

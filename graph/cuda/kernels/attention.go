@@ -11,6 +11,9 @@ type Heads struct {
 	Items, Tokens, Width, Heads int
 	Causal                      bool
 
+	Token int     // whose logits
+	Bias  float64 // have this added
+
 	// Lengths, if not nil, are of texts that share their first Prefix tokens, one
 	// after the other after those, in each item: see layers.SharedAttention.
 	Prefix  int
@@ -60,7 +63,7 @@ func (l *List) Attention(h Heads, y, qkv Tensor) error {
 		return err
 	}
 	return l.launch("attention", h.blocks(), rowThreads, h.size(),
-		[]any{qkv, h.begin(l), y, h.Tokens, h.Heads, h.Width, h.Prefix, h.Causal, h.scale()})
+		[]any{qkv, h.begin(l), y, h.Tokens, h.Heads, h.Width, h.Prefix, h.Causal, h.Token, h.Bias, h.scale()})
 }
 
 // AttentionGrad is the gradient of packed qkv, given the result's.
@@ -71,13 +74,13 @@ func (l *List) AttentionGrad(h Heads, dqkv, qkv, dy Tensor) error {
 	begin, stats := h.begin(l), h.Items*h.Heads*h.Tokens
 	sums, deltas := l.floats(stats), l.floats(stats)
 	if err := l.launch("attention_grad_queries", h.blocks(), rowThreads, h.size(),
-		[]any{qkv, begin, dy, dqkv, sums, deltas, h.Tokens, h.Heads, h.Width, h.Prefix, h.Causal, h.scale()}); err != nil {
+		[]any{qkv, begin, dy, dqkv, sums, deltas, h.Tokens, h.Heads, h.Width, h.Prefix, h.Causal, h.Token, h.Bias, h.scale()}); err != nil {
 		return err
 	}
 	keys := func(first, n, splits int, dk, dv Ptr, ld, item, part int) error {
 		blocks := h.Items * splits * h.Heads * ((n + queries - 1) / queries)
 		return l.launch("attention_grad_keys", blocks, rowThreads, h.size(), []any{qkv, begin, dy, sums, deltas, dk, dv,
-			h.Tokens, n, h.Heads, h.Width, h.Prefix, h.Causal, h.scale(), first, splits, ld, item, part})
+			h.Tokens, n, h.Heads, h.Width, h.Prefix, h.Causal, h.Token, h.Bias, h.scale(), first, splits, ld, item, part})
 	}
 	w, ld, item := h.Width, 3*h.Width, h.Tokens*3*h.Width
 	at := func(row, part int) Ptr { return dqkv.Ptr.Plus(row*ld+part*w, floatSize) }
@@ -110,7 +113,7 @@ func (l *List) AttentionGrad(h Heads, dqkv, qkv, dy Tensor) error {
 // AttentionFirst is how the first token attends [Items, Heads, Tokens].
 func (l *List) AttentionFirst(h Heads, y, qkv Tensor) error {
 	rows := h.Items * h.Heads
-	return l.warps("attention_first", rows, h.Tokens, []any{qkv, y, rows, h.Tokens, h.Heads, h.Width, h.scale()})
+	return l.warps("attention_first", rows, h.Tokens, []any{qkv, y, rows, h.Tokens, h.Heads, h.Width, h.Token, h.Bias, h.scale()})
 }
 
 // FirstValues is what the first token takes from each other [Items, Tokens-1, W].

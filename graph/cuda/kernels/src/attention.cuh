@@ -12,10 +12,12 @@
 #define COLUMNS (MAX_WIDTH / SHARE)
 
 // Which keys a query sees. begin is null, or where each row's text begins, 0 for
-// the rows of a prefix that all texts share.
+// the rows of a prefix that all texts share. A bias is added to the logits at one
+// token.
 struct Mask {
   const long* begin;
-  int prefix, causal, tokens;
+  int prefix, causal, tokens, token;
+  float bias;
 };
 
 DEVICE int begin_of(Mask m, int row) { return m.begin && row < m.tokens ? (int)m.begin[row] : 0; }
@@ -23,6 +25,8 @@ DEVICE int begin_of(Mask m, int row) { return m.begin && row < m.tokens ? (int)m
 DEVICE bool sees(Mask m, int query, int begin, int key) {
   return query < m.tokens && key < m.tokens && (!m.causal || (key <= query && (key < m.prefix || key >= begin)));
 }
+
+DEVICE float bias_of(Mask m, int key) { return key == m.token ? m.bias : 0.f; }
 
 // Rows [from, from+count) of one head into shared memory, scaled; zero outside
 // the tokens, and up to a multiple of SHARE columns.
@@ -72,9 +76,9 @@ DEVICE int next_keys(Mask m, int key, int keys, int begin) {
 
 // softmax(scale q kᵀ) v to y [items, tokens, W]; a block QUERIES of one head.
 KERNEL attention(const float* qkv, const long* begin, float* y, int tokens, int heads, int width, int prefix,
-                 int causal, float scale) {
+                 int causal, int token, float bias, float scale) {
   SHARED float q[QUERIES][MAX_WIDTH], k[KEYS][MAX_WIDTH + 1], v[KEYS][MAX_WIDTH], p[QUERIES][KEYS + 1];
-  Mask mask = {begin, prefix, causal, tokens};
+  Mask mask = {begin, prefix, causal, tokens, token, bias};
   int tiles = (tokens + QUERIES - 1) / QUERIES, from = BLOCK % tiles * QUERIES;
   int head = BLOCK / tiles % heads, d = width / heads, ld = 3 * width;
   long item = BLOCK / tiles / heads;
@@ -90,7 +94,7 @@ KERNEL attention(const float* qkv, const long* begin, float* y, int tokens, int 
     float s[KEYS / SHARE], top = -INFINITY_F;
     for (int j = 0; j < KEYS / SHARE; j++) {
       int at = lane + j * SHARE;
-      s[j] = sees(mask, from + r, mine, key + at) ? dot(q[r], k[at], d) : -INFINITY_F;
+      s[j] = sees(mask, from + r, mine, key + at) ? dot(q[r], k[at], d) + bias_of(mask, key + at) : -INFINITY_F;
       top = greater(top, s[j]);
     }
     top = greater(most, share_max(top));
@@ -117,10 +121,11 @@ KERNEL attention(const float* qkv, const long* begin, float* y, int tokens, int 
 // delta = sum p dp. A first pass over the keys finds each query's log of the sum
 // of exponentials and its delta, which go to memory for the keys' gradient.
 KERNEL attention_grad_queries(const float* qkv, const long* begin, const float* dy, float* dqkv, float* log_sums,
-                              float* deltas, int tokens, int heads, int width, int prefix, int causal, float scale) {
+                              float* deltas, int tokens, int heads, int width, int prefix, int causal, int token, float bias,
+                              float scale) {
   SHARED float q[BACK][MAX_WIDTH], g[BACK][MAX_WIDTH], k[BACK][MAX_WIDTH + 1], v[BACK][MAX_WIDTH + 1],
       p[BACK][BACK + 1];
-  Mask mask = {begin, prefix, causal, tokens};
+  Mask mask = {begin, prefix, causal, tokens, token, bias};
   int tiles = (tokens + BACK - 1) / BACK, from = BLOCK % tiles * BACK;
   int head = BLOCK / tiles % heads, d = width / heads, ld = 3 * width;
   long item = BLOCK / tiles / heads;
@@ -139,7 +144,7 @@ KERNEL attention_grad_queries(const float* qkv, const long* begin, const float* 
       float s[BACK / SHARE], dp[BACK / SHARE], top = -INFINITY_F;
       for (int j = 0; j < BACK / SHARE; j++) {
         int at = lane + j * SHARE;
-        s[j] = sees(mask, from + r, mine, key + at) ? dot(q[r], k[at], d) : -INFINITY_F;
+        s[j] = sees(mask, from + r, mine, key + at) ? dot(q[r], k[at], d) + bias_of(mask, key + at) : -INFINITY_F;
         dp[j] = dot(g[r], v[at], d);
         top = greater(top, s[j]);
       }
@@ -183,11 +188,11 @@ KERNEL attention_grad_queries(const float* qkv, const long* begin, const float* 
 // items and parts lie as far apart as ld_out, item_out and part_out say.
 KERNEL attention_grad_keys(const float* qkv, const long* begin, const float* dy, const float* log_sums,
                            const float* deltas, float* dk, float* dv, int tokens, int keys, int heads, int width,
-                           int prefix, int causal, float scale, int first_key, int splits, int ld_out, long item_out,
-                                long part_out) {
+                           int prefix, int causal, int token, float bias, float scale, int first_key, int splits,
+                           int ld_out, long item_out, long part_out) {
   SHARED float q[BACK][MAX_WIDTH + 1], g[BACK][MAX_WIDTH + 1], k[BACK][MAX_WIDTH], v[BACK][MAX_WIDTH],
       p[BACK][BACK + 1], ds[BACK][BACK + 1];
-  Mask mask = {begin, prefix, causal, tokens};
+  Mask mask = {begin, prefix, causal, tokens, token, bias};
   int tiles = (keys + BACK - 1) / BACK, from = first_key + BLOCK % tiles * BACK;
   int head = BLOCK / tiles % heads, part = BLOCK / tiles / heads % splits, d = width / heads, ld = 3 * width;
   int end = first_key + keys; // of this launch's keys
@@ -209,7 +214,7 @@ KERNEL attention_grad_keys(const float* qkv, const long* begin, const float* dy,
       int at = lane + i * SHARE;
       float w = 0.f, dw = 0.f;
       if (from + r < end && sees(mask, query + at, begin_of(mask, query + at), from + r)) {
-        w = exp_f(dot(k[r], q[at], d) - log_sums[query + at]);
+        w = exp_f(dot(k[r], q[at], d) + bias_of(mask, from + r) - log_sums[query + at]);
         dw = w * (dot(v[r], g[at], d) - deltas[query + at]);
       }
       p[r][at] = w;
@@ -229,16 +234,17 @@ KERNEL attention_grad_keys(const float* qkv, const long* begin, const float* dy,
   store_row(dv + at, value_acc, 1.f, lane, d);
 }
 
-// The weights of the first token, softmax(scale q0 kᵀ) [items, heads, n]; a warp
-// a head.
-KERNEL attention_first(const float* qkv, float* y, int rows, int n, int heads, int width, float scale) {
+// The weights of the first token, softmax(scale q0 kᵀ + bias) [items, heads, n]; a
+// warp a head.
+KERNEL attention_first(const float* qkv, float* y, int rows, int n, int heads, int width, int token, float bias,
+                       float scale) {
   int row = BLOCK * BLOCK_ROWS + TID / WARP, lane = TID % WARP, d = width / heads;
   if (row >= rows) return;
   const float* q = qkv + (long)(row / heads) * n * 3 * width + row % heads * d;
   float* out = y + (long)row * n;
   float most = -INFINITY_F, sum = 0.f;
   for (int i = lane; i < n; i += WARP) {
-    float s = scale * dot(q, q + width + (long)i * 3 * width, d);
+    float s = scale * dot(q, q + width + (long)i * 3 * width, d) + (i == token ? bias : 0.f);
     most = greater(most, s);
     out[i] = s;
   }
