@@ -29,8 +29,8 @@ func Attention(qkv *Node, heads int, causal bool) *Node {
 type Count struct{ Token, Times int }
 
 // ProportionalAttention is Attention, not causal, where a token counts several
-// times: the logarithm of how many is added to its logits (Bolya et al., arXiv
-// 2210.09461, section 3).
+// times, qkv [B, N, 3W] to [B, N, W]: the logarithm of how many is added to its
+// logits (Bolya et al., arXiv 2210.09461, section 3).
 func ProportionalAttention(qkv *Node, heads int, c Count) *Node {
 	return graph.Apply(attention{Heads: heads, Count: c}, qkv)
 }

@@ -117,8 +117,8 @@ func (b *Block) Attend(qkv *Node, causal bool) *Node {
 	return Attention(qkv, b.Heads, causal)
 }
 
-// AttendCounted is Attend, not causal, where a token counts several times; see
-// ProportionalAttention.
+// AttendCounted is Attend, not causal, where a token counts several times: qkv
+// [B, N, 3W] to [B, N, W]; see ProportionalAttention.
 func (b *Block) AttendCounted(qkv *Node, c Count) *Node {
 	defer b.scope.Sub("attn").Enter()()
 	return ProportionalAttention(qkv, b.Heads, c)

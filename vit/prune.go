@@ -83,7 +83,7 @@ func (e *Encoder) ByDeviation(_ Output, x *layers.Node) *layers.Node {
 	return layers.Sqrt(layers.Shift(layers.Sum(layers.Square(d), 2), tiny))
 }
 
-// OwnScore is what Prune.By says.
+// OwnScore is the score [B, N] that Prune.By says.
 func (e *Encoder) OwnScore(o Output, x *layers.Node) *layers.Node {
 	if e.Prune.By == Deviation {
 		return e.ByDeviation(o, x)
