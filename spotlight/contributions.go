@@ -29,8 +29,8 @@ func newContributions(e *vit.Encoder, o vit.Output, blocks []int, head Head) *co
 
 // all are the contributions of all patches [B, N, D].
 func (c *contributions) all() *Node {
+	x := c.unscaled()
 	defer c.enc.Enter("contributions")()
-	x := c.joint(func(i int, v *Node) *Node { return c.grid(i, c.out(i, v)) })
 	if c.head.Tangent != nil {
 		x = c.head.Tangent(x)
 	}
