@@ -18,10 +18,12 @@ func (m *Model) match(p, z, bank *Node) *Node {
 	return layers.Reshape(q, s...)
 }
 
-// matchOwn is match where each image, or candidate, believes in one class, whose
-// prototypes are own [B, P, D].
-func (m *Model) matchOwn(z, own *Node) *Node {
+// matchOwn is match of the tokens z [B*Q, K, D] of candidates [B, Q], each of which
+// believes in its own class.
+func (m *Model) matchOwn(candidates, z *Node) *Node {
 	defer m.stage("matching")()
+	b := shape(m.bank) // [C, P, D]
+	own := layers.Reshape(m.ofCandidates(candidates), shape(z)[0], b[1], b[2])
 	w := layers.Softmax(layers.Mul(layers.MatMul(z, own, false, true), layers.Exp(m.kappa)))
 	return layers.MatMul(w, own, false, false)
 }

@@ -169,8 +169,7 @@ func (m *Model) represent(o *Output, reading *Node) *Node {
 		return reading
 	}
 	if o.Candidates != nil && m.Bank != "global" {
-		s := shape(m.bank)
-		o.Matched = m.matchOwn(o.Kept, layers.Reshape(m.ofCandidates(o.Candidates), shape(o.Kept)[0], s[1], s[2]))
+		o.Matched = m.matchOwn(o.Candidates, o.Kept)
 	} else {
 		o.Matched = m.match(o.Belief, o.Kept, m.bank)
 	}
