@@ -88,6 +88,11 @@ func (f pruneFlags) check() error {
 			return err
 		}
 	}
+	for _, l := range f.blocks {
+		if err := wantAtLeast("--blocks", l, 1); err != nil {
+			return err
+		}
+	}
 	for _, name := range f.shapes {
 		if _, err := clip.ShapeOf(name); err != nil {
 			return usageError{fmt.Errorf("--shapes: %w", err)}
@@ -194,6 +199,11 @@ func pruneEmbedded(ctx context.Context, cfg experiments.Config, f pruneFlags, ro
 	for _, l := range f.blocks {
 		for _, keep := range f.keeps {
 			settings = append(settings, experiments.Prune{Block: l, Keep: keep, By: cfg.Prune.By})
+		}
+	}
+	for _, s := range settings { // before the hours that the others take
+		if _, _, err := lab.Model().Pruned(vit.Prune{Block: s.Block, Keep: s.Keep}).Scope(); err != nil {
+			return fmt.Errorf("--blocks %d: %w", s.Block, err)
 		}
 	}
 	var tasks []pruning.Task

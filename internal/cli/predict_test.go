@@ -109,6 +109,8 @@ func TestPredict(t *testing.T) {
 		{"look --run RUN --task clutter --index 1920", 2, "--index: 1920, task clutter has test images 0 to 1919"},
 		{"bench prune", 2, "--out is needed"},
 		{"bench prune --out IMAGES --shapes ViT-H/14", 2, `--shapes: "ViT-H/14", want ViT-B/32, ViT-B/16 or ViT-L/14`},
+		{"bench prune --out IMAGES --blocks 2,7 --shapes=", 1, "--blocks 7: prune.block: 7, the image encoder has 5 blocks and one must follow: want 1 to 4, or 0 (off)"},
+		{"bench prune --out IMAGES --blocks 0", 2, "--blocks: found 0, want at least 1"},
 		{"bench prune --out IMAGES --rounds 0", 2, "--rounds: found 0, want at least 1"},
 	} {
 		words := strings.NewReplacer("RUN", runDir, "IMAGES", images,
