@@ -14,7 +14,7 @@ import (
 )
 
 // featureVersion is raised when the code changes what an image's features are.
-const featureVersion = 2
+const featureVersion = 3
 
 // maskName is the tensor beside the features that says where the object is.
 const maskName = "mask"

@@ -137,7 +137,7 @@ func (o firstValues) Grad(in []*Node, _, dy *Node) []*Node {
 	a := Slice(FirstAttention(in[0], o.Heads, o.Count), 2, 1, n+1) // [B, H, N-1]
 	heads := func(x *Node) *Node { return Transpose(Reshape(x, b, n, o.Heads, w/o.Heads), 0, 2, 1, 3) }
 	d := heads(dy)
-	da := Sum(Mul(d, SplitHeadsFrom(in[0], 2, o.Heads, 1)), 3)
+	da := Sum(Mul(d, SplitHeads(Slice(in[0], 1, 1, n+1), 2, o.Heads)), 3)
 	dv := JoinHeads(Mul(d, Reshape(a, b, o.Heads, n, 1)))
 	dv = graph.Apply(pad{Axis: 1, Lo: 1, Size: n + 1}, dv)
 	all := FirstAttention(in[0], o.Heads, o.Count)

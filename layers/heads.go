@@ -7,57 +7,47 @@ import (
 	"spotlighter/graph/cpu"
 )
 
-// splitHeads copies a part of packed queries, keys and values, of the tokens from
-// one on.
-type splitHeads struct{ Part, Heads, From int }
+// splitHeads copies a part of packed queries, keys and values.
+type splitHeads struct{ Part, Heads int }
 
 // SplitHeads takes part i (0 queries, 1 keys, 2 values) of packed qkv
 // [B, N, 3W] apart by head: [B, H, N, W/H].
 func SplitHeads(qkv *Node, i, heads int) *Node {
-	return graph.Apply(splitHeads{i, heads, 0}, qkv)
-}
-
-// SplitHeadsFrom is SplitHeads without the first tokens: [B, H, N-from, W/H].
-func SplitHeadsFrom(qkv *Node, i, heads, from int) *Node {
-	return graph.Apply(splitHeads{i, heads, from}, qkv)
+	return graph.Apply(splitHeads{i, heads}, qkv)
 }
 
 func (splitHeads) Loops()       {}
 func (splitHeads) Name() string { return "split heads" }
 func (o splitHeads) Infer(in []graph.Type) (graph.Type, error) {
 	s := in[0].Shape
-	switch {
-	case len(s) != 3 || o.Heads < 1 || s[2]%(3*o.Heads) != 0 || o.Part < 0 || o.Part > 2:
+	if len(s) != 3 || o.Heads < 1 || s[2]%(3*o.Heads) != 0 || o.Part < 0 || o.Part > 2 {
 		return graph.Type{}, fmt.Errorf("part %d of %d heads, want [B, N, 3W] with W a multiple of the heads", o.Part, o.Heads)
-	case o.From < 0 || o.From >= s[1]:
-		return graph.Type{}, fmt.Errorf("tokens from %d of %d on, want at least one", o.From, s[1])
 	}
-	return graph.Type{Shape: graph.Shape{s[0], o.Heads, s[1] - o.From, s[2] / 3 / o.Heads}, Dtype: in[0].Dtype}, floats(in...)
+	return graph.Type{Shape: graph.Shape{s[0], o.Heads, s[1], s[2] / 3 / o.Heads}, Dtype: in[0].Dtype}, floats(in...)
 }
 
 // Grad puts the part back among zeros.
 func (o splitHeads) Grad(in []*Node, _, dy *Node) []*Node {
 	s := ShapeOf(in[0])
-	d := graph.Apply(pad{Axis: 1, Lo: o.From, Size: s[1]}, JoinHeads(dy))
-	return []*Node{graph.Apply(pad{Axis: 2, Lo: o.Part * s[2] / 3, Size: s[2]}, d)}
+	return []*Node{graph.Apply(pad{Axis: 2, Lo: o.Part * s[2] / 3, Size: s[2]}, JoinHeads(dy))}
 }
 
 func (o splitHeads) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) error {
 	if out.Dtype == graph.Float64 {
-		splitHeadsKernel(c, o, out.Shape, out.F64, in[0].Shape, in[0].F64)
+		splitHeadsKernel(c, o, out.Shape, out.F64, in[0].F64)
 	} else {
-		splitHeadsKernel(c, o, out.Shape, out.F32, in[0].Shape, in[0].F32)
+		splitHeadsKernel(c, o, out.Shape, out.F32, in[0].F32)
 	}
 	return nil
 }
 
-func splitHeadsKernel[T cpu.Float](c *graph.Ctx, o splitHeads, s graph.Shape, y []T, packed graph.Shape, qkv []T) {
+func splitHeadsKernel[T cpu.Float](c *graph.Ctx, o splitHeads, s graph.Shape, y, qkv []T) {
 	heads, n, d := s[1], s[2], s[3]
-	rows, w := packed[1], packed[2]/3
+	w := heads * d
 	c.For(s[0]*n, rowGrain(w), func(lo, hi int) { // token by token, as they lie
 		for t := lo; t < hi; t++ {
 			b, i := t/n, t%n
-			from := qkv[((b*rows+o.From+i)*3+o.Part)*w:][:w]
+			from := qkv[(t*3+o.Part)*w:][:w]
 			for h := range heads {
 				copy(y[((b*heads+h)*n+i)*d:][:d], from[h*d:])
 			}

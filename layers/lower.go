@@ -175,7 +175,29 @@ func (o firstValues) Lower(l *kernels.List, out kernels.Tensor, in []kernels.Ten
 
 func (o splitHeads) Lower(l *kernels.List, out kernels.Tensor, in []kernels.Tensor) error {
 	n, w := in[0].Shape[1], in[0].Shape[2]/3
-	return l.Copy(out.Shape, kernels.Dense(out), kernels.Part(in[0], o.From*3*w+o.Part*w, n*3*w, w/o.Heads, 3*w, 1))
+	return l.Copy(out.Shape, kernels.Dense(out), kernels.Part(in[0], o.Part*w, n*3*w, w/o.Heads, 3*w, 1))
+}
+
+// cacheOf is a part of rows' own, packed, and of a cache.
+func cacheOf(p part, heads int, own, cache kernels.Tensor) kernels.Cache {
+	s, _ := cachedOf(own.Shape, cache.Shape)
+	return kernels.Cache{
+		Items: s.b, Rows: s.m, Tokens: s.n, Width: s.w, Heads: heads,
+		Own: kernels.From(own, 2, (3-int(p))*s.w), Kept: kernels.Part(cache, s.at(p), s.tokens(), s.ld, 1),
+	}
+}
+
+func (o cacheWeights) Lower(l *kernels.List, out kernels.Tensor, in []kernels.Tensor) error {
+	s, _ := cachedOf(in[0].Shape, in[1].Shape)
+	return l.CacheWeights(cacheOf(keys, o.Heads, in[0], in[1]), out, kernels.Dense(in[0]), in[2], o.scale(s))
+}
+
+func (o cacheProducts) Lower(l *kernels.List, out kernels.Tensor, in []kernels.Tensor) error {
+	return l.CacheProducts(cacheOf(o.Part, o.Heads, in[1], in[2]), out, kernels.Dense(in[0]), 1)
+}
+
+func (o cacheMix) Lower(l *kernels.List, out kernels.Tensor, in []kernels.Tensor) error {
+	return l.CacheMix(cacheOf(o.Part, in[0].Shape[2], in[1], in[2]), out, in[0])
 }
 
 func (o sharedAttention) heads(s []int) kernels.Heads {

@@ -80,10 +80,45 @@ func (o firstValues) ONNX(b *onnx.Builder, out onnx.Type, in []onnx.Operand) (on
 }
 
 func (o splitHeads) ONNX(b *onnx.Builder, out onnx.Type, in []onnx.Operand) (onnx.Value, error) {
-	n, w := in[0].Shape[1], in[0].Last()/3
-	x := b.Slice(b.Slice(in[0].Value, 2, o.Part*w, (o.Part+1)*w), 1, o.From, n)
+	w := in[0].Last() / 3
+	x := b.Slice(in[0].Value, 2, o.Part*w, (o.Part+1)*w)
 	x = b.Reshape(x, out.Shape[0], out.Shape[2], out.Shape[1], out.Shape[3])
 	return b.Transpose(x, 0, 2, 1, 3), nil
+}
+
+// onnxCache takes a part of rows' own, packed [B, M, 3W], and of a cache apart by head:
+// own [B, M, H, d] and kept [B, H, N, d].
+func onnxCache(b *onnx.Builder, p part, heads int, rows, cache onnx.Operand) (own, kept onnx.Value) {
+	s, _ := cachedOf(rows.Shape, cache.Shape)
+	own = b.Reshape(b.Slice(rows.Value, 2, (3-int(p))*s.w, (4-int(p))*s.w), s.b, s.m, heads, s.w/heads)
+	kept = b.Slice(cache.Value, 2, s.ld-int(p)*s.w, s.ld-int(p)*s.w+s.w)
+	if s.first > 0 {
+		kept = b.Slice(kept, 1, 1, s.n+1)
+	}
+	kept = b.Reshape(kept, s.b, s.n, heads, s.w/heads)
+	return own, b.Transpose(kept, 0, 2, 1, 3)
+}
+
+func (o cacheWeights) ONNX(b *onnx.Builder, out onnx.Type, in []onnx.Operand) (onnx.Value, error) {
+	own, kept := onnxCache(b, keys, o.Heads, in[0], in[1])
+	n, w, r := last(out.Shape)-1, in[0].Last()/3, in[2].Last()
+	q := b.Reshape(b.Slice(in[0].Value, 2, 0, w), out.Shape[0], out.Shape[1], o.Heads, w/o.Heads) // [B, M, H, d]
+	q = b.Mul(q, b.Scalar(1/math.Sqrt(float64(w/o.Heads))))
+	others := b.Transpose(b.MatMul(b.Transpose(q, 0, 2, 1, 3), b.Swap(kept, 4)), 0, 2, 1, 3) // [B, M, H, N]
+	biased := b.Add(b.Slice(others, 3, 0, r), b.Reshape(in[2].Value, out.Shape[0], out.Shape[1], 1, r))
+	parts := []onnx.Value{b.Reduce("ReduceSum", b.Mul(q, own), 3, true), biased}
+	if r < n {
+		parts = append(parts, b.Slice(others, 3, r, n))
+	}
+	return b.Softmax(b.Concat(3, parts...)), nil
+}
+
+func (o cacheMix) ONNX(b *onnx.Builder, out onnx.Type, in []onnx.Operand) (onnx.Value, error) {
+	a := in[0]
+	own, kept := onnxCache(b, o.Part, a.Shape[2], in[1], in[2])
+	others := b.MatMul(b.Transpose(b.Slice(a.Value, 3, 1, a.Last()), 0, 2, 1, 3), kept) // [B, H, M, d]
+	y := b.Add(b.Mul(b.Slice(a.Value, 3, 0, 1), own), b.Transpose(others, 0, 2, 1, 3))  // [B, M, H, d]
+	return b.Reshape(y, out.Shape...), nil
 }
 
 // ONNX has the prefix attend to itself, and the texts, each padded to the longest,

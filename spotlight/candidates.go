@@ -61,44 +61,43 @@ func (m *Model) readsAll() bool {
 // activations are s1 and s2 of each image's candidates [B, Q], each believed in
 // alone: [B*Q, N], nil where one is switched off.
 func (m *Model) activations(candidates *Node, tokens source, f Features, text *Node) (sample, semantic *Node) {
-	q := shape(candidates)[1]
-	var vectors []*Node // that the tokens are compared with, by one product
+	v := vectors{of: candidates} // that the tokens are compared with, by one product
 	if m.SampleWise {
 		leave := m.stage("sample_wise")
 		if m.Contrast { // s1 is linear in the texts
 			text = layers.Sub(text, layers.Mean(text, 0))
 		}
-		vectors = append(vectors, layers.Embedding(text, candidates)) // [B, Q, D]
+		t := shape(text)
+		v.tables = append(v.tables, layers.Reshape(text, t[0], 1, t[1]))
 		leave()
 	}
 	own := m.SemanticWise && !m.readsAll()
 	if own {
-		s := shape(m.bank)
-		vectors = append(vectors, layers.Reshape(m.ofCandidates(candidates), shape(candidates)[0], q*s[1], s[2]))
+		v.tables = append(v.tables, m.bank)
 	}
-	var like *Node // [B, M, N]
-	if len(vectors) > 0 {
-		like = tokens.dot(layers.Concat(1, vectors...))
+	var like *Node // [B, Q, K, N], K of a class: its text, its prototypes
+	if len(v.tables) > 0 {
+		q := shape(candidates)
+		like = tokens.dot(v)
+		like = layers.Reshape(like, q[0], q[1], shape(like)[1]/q[1], shape(like)[2])
 	}
 	if m.SampleWise {
-		sample = m.spreadRows("sample_wise", layers.Slice(like, 1, 0, q))
+		sample = m.spreadRows("sample_wise", layers.Slice(like, 2, 0, 1))
 	}
 	switch {
 	case own:
-		s := shape(like)
-		each := layers.Slice(like, 1, s[1]-q*m.Prototypes, s[1])
-		semantic = m.spreadRows("semantic_wise", layers.Max(layers.Reshape(each, s[0], q, m.Prototypes, s[2]), 2))
+		k := shape(like)[2]
+		semantic = m.spreadRows("semantic_wise", layers.Max(layers.Slice(like, 2, k-m.Prototypes, k), 2))
 	case m.SemanticWise:
 		semantic = m.spreadRows("semantic_wise", m.bestOfAll(candidates, f))
 	}
 	return sample, semantic
 }
 
-// spreadRows is spread of activations [B, Q, N]: [B*Q, N].
+// spreadRows is spread of activations of R rows [..., N]: [R, N].
 func (m *Model) spreadRows(stage string, a *Node) *Node {
 	defer m.stage(stage)()
-	s := shape(a)
-	return m.spread(layers.Reshape(a, s[0]*s[1], s[2]))
+	return m.spread(layers.Reshape(a, -1, last(shape(a))))
 }
 
 // bestOfAll is bestPrototype of candidates [B, Q] where more than their own
@@ -113,12 +112,6 @@ func (m *Model) bestOfAll(candidates *Node, f Features) *Node {
 		best = layers.Sub(best, layers.Reshape(layers.Mean(best, 2), s[0], s[1], 1))
 	}
 	return layers.Gather(layers.Transpose(best, 0, 2, 1), candidates)
-}
-
-// ofCandidates are the prototypes of candidates [B, Q]: [B, Q, P*D].
-func (m *Model) ofCandidates(candidates *Node) *Node {
-	b := shape(m.bank) // [C, P, D]
-	return layers.Embedding(layers.Reshape(m.bank, b[0], b[1]*b[2]), candidates)
 }
 
 func filled(v float64, dims ...int) graph.Tensor {

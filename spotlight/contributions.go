@@ -60,18 +60,19 @@ func (c *contributions) sums(index *Node, k int) *Node {
 	}), c.unit())
 }
 
-// dot are the products of vectors [B, M, D] and of the contributions of all
+// dot are the products of M vectors an image and of the contributions of all
 // patches: [B, M, N]. The vectors are taken back to the values, not these forward.
-func (c *contributions) dot(v *Node) *Node {
+func (c *contributions) dot(v vectors) *Node {
 	defer c.enc.Enter("contributions")()
-	s, e := shape(v), c.enc
-	back := layers.MatMul(layers.Reshape(v, s[0]*s[1], s[2]), e.Proj, false, true)
-	back = layers.Mul(back, e.Post.Gamma)
-	back = layers.Sub(back, layers.Reshape(layers.Mean(back, 1), s[0]*s[1], 1)) // centring is its own transpose
+	e := c.enc
+	v = v.fewest().through(func(x *Node) *Node {
+		x = layers.Mul(layers.MatMul(x, e.Proj, false, true), e.Post.Gamma)
+		return layers.Sub(x, layers.Reshape(layers.Mean(x, 1), shape(x)[0], 1)) // centring is its own transpose
+	})
 	var sum *Node
 	for i, l := range c.blocks {
-		w := layers.Reshape(layers.MatMul(back, e.Blocks[l-1].OutW, false, false), s[0], s[1], e.Width)
-		part := layers.MatMul(c.grid(i, c.values[i]), w, false, true) // [B, N, M]
+		w := v.through(func(x *Node) *Node { return layers.MatMul(x, e.Blocks[l-1].OutW, false, false) })
+		part := layers.MatMul(c.grid(i, c.values[i]), w.rows(), false, true) // [B, N, M]
 		sum = plus(sum, part)
 	}
 	return layers.Div(layers.Transpose(sum, 0, 2, 1), c.unit())
@@ -79,7 +80,7 @@ func (c *contributions) dot(v *Node) *Node {
 
 // source gives what is read of the patches' tokens.
 type source interface {
-	dot(v *Node) *Node             // their products with vectors [B, M, D]: [B, M, N]
+	dot(v vectors) *Node           // their products with M vectors an image: [B, M, N]
 	of(index *Node) *Node          // those of patches [B, R]: [B, R, D]
 	sums(index *Node, k int) *Node // the sums of each k of patches [B, R]: [B, R/k, D]
 }
@@ -87,7 +88,7 @@ type source interface {
 // given are tokens [B, N, D] that all are at hand.
 type given struct{ all *Node }
 
-func (g given) dot(v *Node) *Node             { return layers.MatMul(v, g.all, false, true) }
+func (g given) dot(v vectors) *Node           { return layers.MatMul(v.rows(), g.all, false, true) }
 func (g given) of(index *Node) *Node          { return layers.Gather(g.all, index) }
 func (g given) sums(index *Node, k int) *Node { return sumOf(layers.Gather(g.all, index), k) }
 

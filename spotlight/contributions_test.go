@@ -22,11 +22,16 @@ func TestContributionsByParts(t *testing.T) {
 			o := e.Forward(s.Const(draw("images", toyImages, 3, 12, 12)))
 			c := newContributions(e, o, blocks, Head{Feature: o.Feature})
 			all := given{c.all()}
-			vectors := s.Const(draw("vectors", toyImages, 7, 16))
+			var asked []vectors // of more classes than candidates, and of fewer
+			candidates := s.Const(graph.Ints([]int{2, 0, 1, 2, 0, 0}, toyImages, 2))
+			for _, classes := range []int{9, 3} {
+				asked = append(asked, vectors{of: candidates, tables: []*Node{s.Const(draw("texts", classes, 1, 16)), s.Const(draw("prototypes", classes, 3, 16))}})
+			}
 			index := s.Const(graph.Ints([]int{0, 3, 5, 15, 2, 2, 7, 1, 0, 4, 9, 11}, toyImages, 4))
 			nodes := map[string]*Node{}
 			for name, x := range map[string]source{"parts": c, "all": all} {
-				nodes["dot of "+name], nodes["of of "+name], nodes["sums of "+name] = x.dot(vectors), x.of(index), x.sums(index, 2)
+				nodes["of of "+name], nodes["sums of "+name] = x.of(index), x.sums(index, 2)
+				nodes["dot, many of "+name], nodes["dot, few of "+name] = x.dot(asked[0]), x.dot(asked[1])
 			}
 			program, err := s.Compile(cpu.NewPool(1), nodes)
 			if err != nil {
@@ -35,7 +40,7 @@ func TestContributionsByParts(t *testing.T) {
 			if err := program.Run(t.Context(), nil); err != nil {
 				t.Fatal(err)
 			}
-			for _, what := range []string{"dot", "of", "sums"} {
+			for _, what := range []string{"dot, many", "dot, few", "of", "sums"} {
 				got, want := program.Output(what+" of parts"), program.Output(what+" of all")
 				if fmt.Sprint(got.Shape) != fmt.Sprint(want.Shape) {
 					t.Fatalf("%+v: %s is %v, want %v", p, what, got.Shape, want.Shape)

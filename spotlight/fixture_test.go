@@ -119,8 +119,9 @@ func (x *reference) training(store *graph.Store, start graph.Tensor) (run func()
 		"class_reading": o.ClassReading, "text_rep": o.Text, "logits_plain": o.Plain, "logits_global": o.Global, "logits_local": o.Local, "logits": o.Logits,
 		"loss.plain": l.Plain, "loss.prediction": l.Prediction, "loss.total": l.Total, "image": f.Image,
 	}
-	for i := range f.Keys {
-		out[fmt.Sprintf("keys.%d", i)], out[fmt.Sprintf("values.%d", i)] = f.Keys[i], f.Values[i]
+	for i, c := range f.Caches {
+		c = layers.Slice(c, 1, 1, shape(c)[1])
+		out[fmt.Sprintf("keys.%d", i)], out[fmt.Sprintf("values.%d", i)] = layers.SplitHeads(c, 1, enc.Heads), layers.SplitHeads(c, 2, enc.Heads)
 	}
 	for i, v := range append(prompt, rest...) {
 		out["grad."+strings.TrimPrefix(strings.TrimPrefix(v.Name, "spotlight."), "prompt.")] = grads[i]

@@ -23,7 +23,7 @@ func (m *Model) match(p, z, bank *Node) *Node {
 func (m *Model) matchOwn(candidates, z *Node) *Node {
 	defer m.stage("matching")()
 	b := shape(m.bank) // [C, P, D]
-	own := layers.Reshape(m.ofCandidates(candidates), shape(z)[0], b[1], b[2])
+	own := layers.Reshape(vectors{of: candidates, tables: []*Node{m.bank}}.rows(), shape(z)[0], b[1], b[2])
 	w := layers.Softmax(layers.Mul(layers.MatMul(z, own, false, true), layers.Exp(m.kappa)))
 	return layers.MatMul(w, own, false, false)
 }

@@ -28,40 +28,25 @@ func (m *Model) reread(f Features, weight, index *Node, q int) *Node {
 // its attention logits in every head and block: M readings of each image
 // [B, M, D], unit rows. A zero bias gives the first pass. Blocks that the encoder
 // ran without the dropped patches have no logits for them, and one for the token
-// that they were fused into, with no bias but what it stands for.
+// that they were fused into, with no bias but what it stands for. Prompts' rows, which
+// follow the others, have none.
 func Reread(e *vit.Encoder, f Features, bias *Node) *Node {
 	s := shape(bias) // [B, M, N]
-	scale := 1 / math.Sqrt(float64(e.Width/e.Heads))
-	x := layers.Broadcast(layers.Reshape(f.Class, s[0], 1, e.Width), s[0], s[1], e.Width)
-	pruned := bias // [B, M, Kept+1]
+	pruned := bias   // [B, M, Kept+1]
 	if f.Remain != nil {
 		pruned = layers.Transpose(e.FromGrid(f.Remain, layers.Transpose(bias, 0, 2, 1), math.Log(float64(e.Count(e.Layers-1).Times))), 0, 2, 1)
 	}
-	for i, k := range f.Keys {
-		l := e.Layers - len(f.Keys) + i
-		b, bias, rows := e.Blocks[l], bias, e.Rows(l)
+	each := func(x *Node) *Node { return layers.Broadcast(x, s[0], s[1], shape(x)[2]) }
+	x := layers.Reshape(f.Class, s[0], 1, e.Width) // the readings begin as one
+	for i, cache := range f.Caches {
+		l := e.Layers - len(f.Caches) + i
+		b, bias := e.Blocks[l], bias
 		if l >= e.Prune.Block {
 			bias = pruned
 		}
-		bias = layers.Reshape(bias, s[0], 1, s[1], rows)
-		all := shape(k)[2]                      // the prompts' rows, which have no bias, are after those
-		qkv := b.QKV(x)                         // [B, M, 3W]
-		q := layers.SplitHeads(qkv, 0, e.Heads) // [B, H, M, d]
-		self, v := layers.SplitHeads(qkv, 1, e.Heads), layers.SplitHeads(qkv, 2, e.Heads)
-		own := layers.Reshape(layers.Sum(layers.Mul(q, self), 3), s[0], e.Heads, s[1], 1)
-		others := layers.Scale(layers.MatMul(q, k, false, true), scale) // [B, H, M, all]
-		parts := []*Node{layers.Scale(own, scale), others}
-		if all == rows {
-			parts[1] = layers.Add(others, bias)
-		} else {
-			parts[1] = layers.Add(layers.Slice(others, 3, 0, rows), bias)
-			parts = append(parts, layers.Slice(others, 3, rows, all))
-		}
-		a := layers.Softmax(layers.Concat(3, parts...)) // [B, H, M, all+1]
-		mixed := layers.Add(
-			layers.Mul(layers.Slice(a, 3, 0, 1), v),
-			layers.MatMul(layers.Slice(a, 3, 1, all+1), f.Values[i], false, false)) // [B, H, M, d]
-		x = b.Finish(x, layers.JoinHeads(mixed))
+		qkv := each(b.QKV(x)) // [B, M, 3W]
+		a := layers.CacheWeights(qkv, cache, bias, e.Heads)
+		x = b.Finish(each(x), layers.CacheValues(a, qkv, cache))
 	}
 	return unit(f.head.rows(e.Head(x)))
 }

@@ -19,8 +19,7 @@ type Features struct {
 	Attention *Node   // CLS attention over the patches, mean of heads and blocks [B, N]
 	Remain    *Node   // 1 where a patch remains, 0 where it was dropped [B, N]; nil where none is
 	Class     *Node   // the CLS row that the re-read starts from [B, W]
-	Keys      []*Node // of the tokens beside CLS, a re-read block each [B, heads, Rows, W/heads]
-	Values    []*Node
+	Caches    []*Node // keys and values of the tokens beside CLS, a re-read block each; see layers.CacheWeights
 
 	head Head
 	// What Tokens and Evidence are made of, where this graph's encoder makes them.
@@ -107,8 +106,7 @@ func (f *Features) remember(e *vit.Encoder, o vit.Output, r int) {
 	first := o.Tokens[e.Layers-r]
 	f.Class = layers.Reshape(layers.Slice(first, 1, 0, 1), shape(first)[0], e.Width)
 	for l := e.Layers - r; l < e.Layers; l++ {
-		f.Keys = append(f.Keys, layers.SplitHeadsFrom(o.AllQKV(l), 1, e.Heads, 1))
-		f.Values = append(f.Values, layers.SplitHeadsFrom(o.AllQKV(l), 2, e.Heads, 1))
+		f.Caches = append(f.Caches, o.AllQKV(l))
 	}
 }
 
@@ -128,8 +126,11 @@ func (f Features) Named() map[string]*Node {
 	if f.Evidence != nil {
 		m["evidence"] = f.Evidence
 	}
-	for i := range f.Keys {
-		m[fmt.Sprintf("keys.%d", i)], m[fmt.Sprintf("values.%d", i)] = f.Keys[i], f.Values[i]
+	for i, c := range f.Caches {
+		if w := last(shape(f.Class)); last(shape(c)) == 3*w { // queries are not read again
+			c = besideClass(layers.Slice(c, 2, w, 3*w))
+		}
+		m[fmt.Sprintf("cache.%d", i)] = c // [B, Rows, 2W]
 	}
 	return m
 }
@@ -151,8 +152,7 @@ func Inputs(c Config, s *graph.Scope, v vit.Config, b int) Features {
 		r := c.rereadBlocks(v.Layers)
 		for i := range r {
 			rows := v.Rows(v.Layers - r + i)
-			f.Keys = append(f.Keys, s.Input(fmt.Sprintf("keys.%d", i), s.Dtype(), b, v.Heads, rows, v.Width/v.Heads))
-			f.Values = append(f.Values, s.Input(fmt.Sprintf("values.%d", i), s.Dtype(), b, v.Heads, rows, v.Width/v.Heads))
+			f.Caches = append(f.Caches, s.Input(fmt.Sprintf("cache.%d", i), s.Dtype(), b, rows, 2*v.Width))
 		}
 	}
 	if c.Variant != Release && c.Evidence > 0 {

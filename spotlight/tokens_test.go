@@ -140,8 +140,8 @@ func TestRereadWithoutBias(t *testing.T) {
 			c := oneReading()
 			c.RereadBlocks = blocks
 			f := Encode(c, e, o)
-			if len(f.Keys) != blocks {
-				t.Errorf("%d blocks are read again, want %d", len(f.Keys), blocks)
+			if len(f.Caches) != blocks {
+				t.Errorf("%d blocks are read again, want %d", len(f.Caches), blocks)
 			}
 			bias := graph.NewTensor(graph.Float64, toyImages, m, 16)
 			bias.F64[(0*m+1)*16+3] = 2 // the second reading of the first image
@@ -177,16 +177,14 @@ func TestRereadOfOnePatch(t *testing.T) {
 		for b := range toyImages {
 			bias.F64[b*16+5+b] = 1e4
 		}
-		return map[string]*Node{"read": Reread(e, f, s.Const(bias)), "class": f.Class, "value": f.Values[0]}
+		return map[string]*Node{"read": Reread(e, f, s.Const(bias)), "class": f.Class, "qkv": f.Caches[0]}
 	})
 	// The attention is then one on that patch: its value alone is mixed in.
 	again := graph.New(store, graph.Float64)
 	e := vit.New(again.Sub("visual"), layers.Weights{Kind: graph.Frozen}, toyVision)
 	mixed := graph.NewTensor(graph.Float64, toyImages, 1, 12)
 	for b := range toyImages {
-		for h := range 2 {
-			copy(mixed.F64[b*12+h*6:][:6], p.Output("value").F64[((b*2+h)*16+5+b)*6:])
-		}
+		copy(mixed.F64[b*12:][:12], p.Output("qkv").F64[(b*17+1+5+b)*36+24:])
 	}
 	class := p.Output("class")
 	class.Shape = graph.Shape{toyImages, 1, 12}
@@ -204,7 +202,7 @@ func TestRereadOfOnePatch(t *testing.T) {
 // Features that are fed from a cache have the names and shapes of those of the
 // encoder.
 func TestInputs(t *testing.T) {
-	for inputs, c := range map[int]Config{3 + 1 + 2*2: oneReading(), 3: {Read: "tokens", Tokens: "plain"}} {
+	for inputs, c := range map[int]Config{3 + 1 + 2: oneReading(), 3: {Read: "tokens", Tokens: "plain"}} {
 		p, _ := encoded(t, func(_ *graph.Scope, e *vit.Encoder, o vit.Output) map[string]*Node { return Encode(c, e, o).Named() })
 		s := graph.New(graph.NewStore(nil), graph.Float64)
 		named := Inputs(c, s, toyVision, toyImages).Named()
