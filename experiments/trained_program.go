@@ -72,5 +72,5 @@ func (t *Trained) build(batch int) (*graph.Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.Compile(t.lab.pool, outputs)
+	return s.CompileWith(graph.Options{Fixed: true}, t.lab.pool, outputs)
 }

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"gorgonia.org/gorgonia"
@@ -18,6 +19,10 @@ type Options struct {
 	// Plain runs the graph's ops as they stand: none takes in the op that reads
 	// its result, and no result lies over an operand. The values are the same.
 	Plain bool
+	// Fixed promises that no variable changes between Runs, as where a trained model
+	// predicts: what depends on no input is computed by the first Run alone. A device
+	// computes it each time, and so does a Plain program.
+	Fixed bool
 }
 
 // step is one op of a program: where its operands come from and where its
@@ -44,6 +49,7 @@ type value struct {
 // plan is a compiled graph before it has memory.
 type plan struct {
 	steps  []step
+	once   int // the first so many steps depend on no input, and variables are fixed
 	values []value
 	of     map[*Node]int
 	arena  map[Dtype]int // elements needed, by type
@@ -105,6 +111,9 @@ func makePlan(s *Scope, outputs []*Node, o Options) (*plan, error) {
 	if !o.Plain {
 		p.fuse(outputs)
 	}
+	if o.Fixed && !o.Plain {
+		p.settle(s)
+	}
 	p.place(outputs, o)
 	return p, nil
 }
@@ -116,13 +125,48 @@ func (p *plan) add(n *Node, leaf bool) int {
 	return i
 }
 
+// settle puts the steps that depend on no input first.
+func (p *plan) settle(s *Scope) {
+	varies := make([]bool, len(p.values))
+	for _, n := range s.inputs {
+		if v, ok := p.of[n]; ok {
+			varies[v] = true
+		}
+	}
+	for _, st := range p.steps {
+		varies[st.out] = slices.ContainsFunc(st.in, func(v int) bool { return varies[v] })
+		if !varies[st.out] {
+			p.once++
+		}
+	}
+	later := func(st step) int {
+		if varies[st.out] {
+			return 1
+		}
+		return 0
+	}
+	slices.SortStableFunc(p.steps, func(a, b step) int { return later(a) - later(b) })
+}
+
 // place gives every computed value its piece of the arena. A piece is free
-// again after the last step that reads it, or goes to that step's result.
+// again after the last step that reads it, or goes to that step's result; one that
+// outlives the first Run is not free again.
 func (p *plan) place(outputs []*Node, o Options) {
 	for i, st := range p.steps {
 		p.values[p.values[st.out].root].last = i
 		for _, v := range st.in {
 			p.values[p.values[v].root].last = i
+		}
+	}
+	kept := map[int]bool{}
+	for i, st := range p.steps {
+		kept[st.out] = i < p.once
+	}
+	for _, st := range p.steps[p.once:] {
+		for _, v := range st.in {
+			if root := p.values[v].root; kept[root] {
+				p.values[root].last = len(p.steps)
+			}
 		}
 	}
 	for _, n := range outputs {

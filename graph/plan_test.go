@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
 	"spotlighter/graph"
 	"spotlighter/graph/cpu"
@@ -128,6 +129,84 @@ func TestPlanKeepsWhatIsRead(t *testing.T) {
 	if smaller < 140 {
 		t.Errorf("memory was used again in %d of 150 graphs", smaller)
 	}
+}
+
+// With fixed variables, what depends on no input outlives the first Run, and the
+// bits are those of a program that computes all each time.
+func TestFixedVariables(t *testing.T) {
+	for seed := range uint64(150) {
+		r := rand.New(rand.NewPCG(seed, 17))
+		s := newScope()
+		in := s.Input("in", graph.Float32, 2, 6)
+		a, b := s.Var("a", graph.Trainable, graph.Normal(seed, 1), 3, 2), s.Var("b", graph.State, graph.Normal(seed, 1), 12)
+		fixed := randomGraph(r, []*Node{a, b}, 10, true)
+		nodes := randomGraph(r, append([]*Node{in}, fixed...), 20, true)
+		some := map[string]*Node{}
+		for i, n := range nodes {
+			if i > 0 && r.IntN(4) == 0 {
+				some[fmt.Sprint(i)] = n
+			}
+		}
+		x := compile(t, s, some)
+		y, err := s.CompileWith(graph.Options{Fixed: true}, cpu.NewPool(2), some)
+		if err != nil {
+			t.Fatal(err)
+		}
+		feed := graph.NewTensor(graph.Float32, 2, 6)
+		for round := range 3 {
+			for i := range feed.F32 {
+				feed.F32[i] = float32(r.NormFloat64())
+			}
+			feeds := map[string]graph.Tensor{"in": feed}
+			run(t, x, feeds)
+			run(t, y, feeds)
+			for name := range some {
+				got, want := y.Output(name), x.Output(name)
+				for i := range want.F32 {
+					if math.Float32bits(got.F32[i]) != math.Float32bits(want.F32[i]) {
+						t.Fatalf("seed %d, run %d: value %s is %v, want %v", seed, round, name, got.F32, want.F32)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestFixedVariablesAreReadOnce(t *testing.T) {
+	s := newScope()
+	a := s.Var("a", graph.Trainable, graph.Normal(1, 1), 4, 4)
+	square := layers.MatMul(a, a, false, false)
+	y := layers.MatMul(s.Input("x", graph.Float32, 2, 4), layers.Tanh(square), false, false)
+	c := &opList{}
+	s.Watch(c)
+	fixed := graph.Options{Fixed: true}
+	p, err := s.CompileWith(fixed, cpu.NewPool(1), map[string]*Node{"y": y})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := p.FLOPs(), int64(2*2*4*4); got != want {
+		t.Errorf("%d FLOPs a Run, want %d", got, want)
+	}
+	for range 3 {
+		run(t, p, map[string]graph.Tensor{"x": graph.NewTensor(graph.Float32, 2, 4)})
+	}
+	if want := []string{"matmul", "tanh", "matmul", "matmul", "matmul"}; !slices.Equal(c.ops, want) {
+		t.Errorf("%v were computed, want %v", c.ops, want)
+	}
+	v := s.Trainables()[0]
+	_, err = s.CompileWith(fixed, cpu.NewPool(1), nil, graph.Update{Var: v, Value: square})
+	if err == nil || err.Error() != "variable a is updated by a program that holds variables to be fixed" {
+		t.Errorf("an update of a fixed variable: %v", err)
+	}
+}
+
+// opList lists the ops that are computed.
+type opList struct{ ops []string }
+
+func (*opList) Begin(*graph.Program, []graph.Leaf) error { return nil }
+func (c *opList) Step(_ *graph.Program, s *graph.Step, _ graph.Tensor, _ []graph.Tensor, _ time.Time, _ time.Duration) error {
+	c.ops = append(c.ops, s.Op)
+	return nil
 }
 
 // A chain needs one buffer, however long it is; two as it stands.

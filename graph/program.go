@@ -83,6 +83,9 @@ func (s *Scope) CompileWith(o Options, pool *cpu.Pool, outputs map[string]*Node,
 		written[u.Var] = true
 		nodes = append(nodes, u.Value)
 	}
+	if o.Fixed && len(updates) > 0 {
+		return nil, &Error{What: fmt.Sprintf("variable %s is updated by a program that holds variables to be fixed", updates[0].Var.Name)}
+	}
 	o.Plain = o.Plain || s.watchedPlain()
 	pl, err := makePlan(s, nodes, o)
 	if err != nil {
@@ -200,7 +203,11 @@ func (p *Program) Run(ctx context.Context, feeds map[string]Tensor) error {
 			return err
 		}
 	}
-	for i := range p.plan.steps {
+	from := 0
+	if p.warm {
+		from = p.plan.once
+	}
+	for i := from; i < len(p.plan.steps); i++ {
 		if err := ctx.Err(); err != nil {
 			return err
 		}

@@ -13,7 +13,7 @@ type Row struct {
 	Ops    int
 	Shape  Shape // of the layer's last value
 	Params map[Kind]int
-	FLOPs  int64
+	FLOPs  int64 // of a Run, the first aside: see Options.Fixed
 }
 
 // Summary describes a program layer by layer, in the order of execution.
@@ -38,12 +38,12 @@ func (p *Program) Summary() []Row {
 		}
 		return &rows[i]
 	}
-	for _, st := range p.plan.steps {
+	for i, st := range p.plan.steps {
 		r := row(st.layer)
 		r.Ops++
 		out := p.plan.values[st.out].typ
 		r.Shape = out.Shape
-		if c, ok := st.op.(Counter); ok {
+		if c, ok := st.op.(Counter); ok && (i >= p.plan.once || p.loaded != nil) {
 			var in []Type
 			for _, v := range st.in {
 				in = append(in, p.plan.values[v].typ)
@@ -64,7 +64,7 @@ func layerOf(v *Variable) string {
 	return v.Name[:max(0, strings.LastIndexByte(v.Name, '.'))]
 }
 
-// FLOPs counts the arithmetic of one Run.
+// FLOPs counts the arithmetic of one Run, the first aside: see Options.Fixed.
 func (p *Program) FLOPs() int64 {
 	var n int64
 	for _, r := range p.Summary() {

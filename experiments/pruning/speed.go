@@ -114,7 +114,8 @@ func (m Model) compile(t Task, batch int, pool *cpu.Pool) (*job, error) {
 		return nil, err
 	}
 	j := &job{batch: batch}
-	if j.program, err = s.Compile(pool, map[string]*graph.Node{"out": out}); err != nil {
+	// As a trained model is evaluated: what depends on no image is computed once.
+	if j.program, err = s.CompileWith(graph.Options{Fixed: true}, pool, map[string]*graph.Node{"out": out}); err != nil {
 		return nil, err
 	}
 	j.feeds = j.program.Feeds()
