@@ -112,6 +112,10 @@ func combine[T cpu.Float](op byte, y, a, b []T, sa, sb int) {
 		cpu.Sub(y, a[:len(y)], b[:len(y)])
 	case sa == 1 && sb == 1 && op == '*':
 		cpu.Mul(y, a[:len(y)], b[:len(y)])
+	case sa == 1 && sb == 1 && op == '/':
+		cpu.Div(y, a[:len(y)], b[:len(y)])
+	case sa == 1 && sb == 0 && op == '/':
+		cpu.Divide(y, b[0], a)
 	case sa == 1 && sb == 0 && op == '+':
 		cpu.Affine(y, 1, a, b[0])
 	case sa == 0 && sb == 1 && op == '+':

@@ -21,13 +21,19 @@ func (softmax) Grad(_ []*Node, y, dy *Node) []*Node {
 	return []*Node{graph.Apply(softmaxGrad{}, y, dy)}
 }
 func (softmax) Run(c *graph.Ctx, out graph.Tensor, in []graph.Tensor) error {
-	n := last(out.Shape)
 	if out.Dtype == graph.Float64 {
-		rows(c, out.Len(), n, func(_, lo, hi int) { cpu.SoftmaxRow(out.F64[lo:hi], in[0].F64[lo:hi], 1) })
+		softmaxKernel(c, last(out.Shape), out.F64, in[0].F64)
 	} else {
-		rows(c, out.Len(), n, func(_, lo, hi int) { cpu.SoftmaxRow(out.F32[lo:hi], in[0].F32[lo:hi], 1) })
+		softmaxKernel(c, last(out.Shape), out.F32, in[0].F32)
 	}
 	return nil
+}
+
+func softmaxKernel[T cpu.Float](c *graph.Ctx, n int, y, x []T) {
+	if n == 0 {
+		return
+	}
+	c.For(len(y)/n, rowGrain(n), func(lo, hi int) { cpu.SoftmaxRows(y[lo*n:hi*n], x[lo*n:hi*n], n) })
 }
 
 type softmaxGrad struct{ graph.NoGrad }

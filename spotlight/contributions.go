@@ -72,8 +72,8 @@ func (c *contributions) dot(v vectors) *Node {
 	var sum *Node
 	for i, l := range c.blocks {
 		w := v.through(func(x *Node) *Node { return layers.MatMul(x, e.Blocks[l-1].OutW, false, false) })
-		part := layers.MatMul(c.grid(i, c.values[i]), w.rows(), false, true) // [B, N, M]
-		sum = plus(sum, part)
+		part := layers.MatMul(c.values[i], w.rows(), false, true) // [B, Rows, M]
+		sum = plus(sum, c.grid(i, part))
 	}
 	return layers.Div(layers.Transpose(sum, 0, 2, 1), c.unit())
 }

@@ -9,12 +9,14 @@ import "spotlighter/layers"
 func (m *Model) irm(q, z *Node) *Node {
 	defer m.stage("irm")()
 	s := shape(z)
+	temperature := layers.Broadcast(layers.Reshape(layers.Exp(m.headTemp), m.Heads, 1), m.Heads, s[2]/m.Heads)
+	q = layers.Mul(q, layers.Reshape(temperature, s[2]))
 	var sum *Node
 	ls := m.levels()
 	for _, l := range ls {
 		queries, keys := m.heads(layers.Slice(q, 1, l.Lo, l.Hi)), m.heads(layers.Slice(z, 1, l.Lo, l.Hi)) // [B, H, n, D/H]
-		logits := layers.Mul(layers.MatMul(queries, keys, false, true), layers.Reshape(layers.Exp(m.headTemp), 1, m.Heads, 1, 1))
-		mixed := layers.JoinHeads(layers.MatMul(layers.Softmax(logits), keys, false, false)) // [B, n, D]
+		a := layers.Softmax(layers.MatMul(queries, keys, false, true))
+		mixed := layers.JoinHeads(layers.MatMul(a, keys, false, false)) // [B, n, D]
 		if a := layers.Mean(mixed, 1); sum == nil {
 			sum = a
 		} else {

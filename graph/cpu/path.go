@@ -77,27 +77,29 @@ type kernels struct {
 	// transpose8 sets dst[k*ldd+j] = src[j*lds+k], j < 8, k < n, a multiple of 8.
 	transpose8 func(dst *float32, ldd int, src *float32, lds, n int)
 
-	add, sub, mul    func(dst, a, b *float32, n int)
-	addScaled, scale func(dst *float32, c float32, x *float32, n int)
-	affine           func(dst *float32, a float32, x *float32, b float32, n int)
-	sqrt             func(dst, x *float32, n int)
-	exp, sigmoid     func(dst, x *float32, n int)
-	gelu, quickGELU  func(dst, x *float32, n int)
-	geluGrad         func(dst, x, dy *float32, n int)
-	quickGELUGrad    func(dst, x, dy *float32, n int)
-	moment           func(dst, m, grad *float32, a, b float32, n int)
-	squareMoment     func(dst, m, grad *float32, a, b float32, n int)
-	adamW            func(dst, p, m, v *float32, keep, rate, inv, eps float32, n int)
-	sum              func(x *float32, n int) float32
-	dot              func(a, b *float32, n int) float32
-	deviation        func(x *float32, mean float32, n int) float32
-	max              func(x *float32, n int) (max, unordered float32)
-	expSum           func(dst, x *float32, c, shift float32, n int) float32
-	sumExp           func(x *float32, shift float32, n int) float32
-	standardise      func(dst, x *float32, mean, rstd float32, n int)
-	addStandardised  func(dst, x, dy *float32, mean, rstd float32, n int)
-	mulDiff          func(dst, y, dy *float32, d float32, n int)
-	normalize        func(dst, x, gamma, beta *float32, mean, rstd float32, n int)
-	normSums         func(x, gamma, dy *float32, mean float32, n int) (sum, product float32)
-	normGrad         func(dx, x, gamma, dy *float32, mean, rstd, c, d float32, n int)
+	add, sub        func(dst, a, b *float32, n int)
+	mul, div        func(dst, a, b *float32, n int)
+	addScaled       func(dst *float32, c float32, x *float32, n int)
+	scale, divide   func(dst *float32, c float32, x *float32, n int)
+	affine          func(dst *float32, a float32, x *float32, b float32, n int)
+	sqrt            func(dst, x *float32, n int)
+	exp, sigmoid    func(dst, x *float32, n int)
+	gelu, quickGELU func(dst, x *float32, n int)
+	geluGrad        func(dst, x, dy *float32, n int)
+	quickGELUGrad   func(dst, x, dy *float32, n int)
+	moment          func(dst, m, grad *float32, a, b float32, n int)
+	squareMoment    func(dst, m, grad *float32, a, b float32, n int)
+	adamW           func(dst, p, m, v *float32, keep, rate, inv, eps float32, n int)
+	sum             func(x *float32, n int) float32
+	dot             func(a, b *float32, n int) float32
+	deviation       func(x *float32, mean float32, n int) float32
+	max             func(x *float32, n int) (max, unordered float32)
+	expSum          func(dst, x *float32, c, shift float32, n int) float32
+	sumExp          func(x *float32, shift float32, n int) float32
+	standardise     func(dst, x *float32, mean, rstd float32, n int)
+	addStandardised func(dst, x, dy *float32, mean, rstd float32, n int)
+	mulDiff         func(dst, y, dy *float32, d float32, n int)
+	normalize       func(dst, x, gamma, beta *float32, mean, rstd float32, n int)
+	normSums        func(x, gamma, dy *float32, mean float32, n int) (sum, product float32)
+	normGrad        func(dx, x, gamma, dy *float32, mean, rstd, c, d float32, n int)
 }

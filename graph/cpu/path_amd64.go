@@ -32,8 +32,10 @@ var avx512 = kernels{
 	add:        addAVX512,
 	sub:        subAVX512,
 	mul:        mulAVX512,
+	div:        divAVX512,
 	addScaled:  addScaledAVX512,
 	scale:      scaleAVX512,
+	divide:     divideAVX512,
 	affine:     affineAVX512,
 	sqrt:       sqrtAVX512,
 
@@ -77,8 +79,10 @@ var avx2 = kernels{
 	add:        addAVX2,
 	sub:        subAVX2,
 	mul:        mulAVX2,
+	div:        divAVX2,
 	addScaled:  addScaledAVX2,
 	scale:      scaleAVX2,
+	divide:     divideAVX2,
 	affine:     affineAVX2,
 	sqrt:       sqrtAVX2,
 

@@ -19,6 +19,40 @@ func SoftmaxRow[T Float](dst, src []T, scale T) {
 	Scale(dst, 1/sum, dst)
 }
 
+// short is the length of rows up to which many of them are exponentiated at once.
+const short = 8
+
+// SoftmaxRows is SoftmaxRow, without a scale, of rows of n elements each.
+func SoftmaxRows[T Float](dst, src []T, n int) {
+	src = src[:len(dst)]
+	if n > short || kernelsFor[T](len(dst)) == nil {
+		for lo := 0; lo < len(dst); lo += n {
+			SoftmaxRow(dst[lo:lo+n], src[lo:lo+n], 1)
+		}
+		return
+	}
+	for lo := 0; lo < len(dst); lo += n {
+		shift := src[lo]
+		for _, v := range src[lo+1 : lo+n] {
+			shift = max(shift, v)
+		}
+		for i, v := range src[lo : lo+n] {
+			dst[lo+i] = v - shift
+		}
+	}
+	Exp(dst, dst)
+	for lo := 0; lo < len(dst); lo += n {
+		row := dst[lo : lo+n]
+		var sum T
+		for _, v := range row {
+			sum += v
+		}
+		for i := range row {
+			row[i] *= 1 / sum
+		}
+	}
+}
+
 // LogSumExp returns the logarithm of the sum of e^x, without overflow.
 func LogSumExp[T Float](x []T) T {
 	shift := Max(x)

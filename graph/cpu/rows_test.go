@@ -195,3 +195,38 @@ func testLayerNormScaleGrad[T Float](t *testing.T, tolerance float64) {
 		}
 	})
 }
+
+// Rows that are taken together are what each is by itself, whatever is among them.
+func TestSoftmaxRows(t *testing.T) {
+	eachPath(t, func(t *testing.T) {
+		testSoftmaxRows[float32](t, 3e-7)
+		testSoftmaxRows[float64](t, 1e-15)
+	})
+}
+
+func testSoftmaxRows[T Float](t *testing.T, tolerance float64) {
+	r := rand.New(rand.NewPCG(5, 6))
+	for n := 1; n <= 12; n++ {
+		for _, rows := range []int{0, 1, 3, 50} {
+			x, dst := gaussian[T](r, rows*n, 5), guarded[T](rows*n)
+			if rows == 50 {
+				inf := T(math.Inf(1))
+				x[3*n], x[7*n], x[9*n], x[11*n] = -inf, inf, T(math.NaN()), 1e30
+			}
+			SoftmaxRows(dst, x, n)
+			checkGuard(t, dst)
+			want := make([]T, n)
+			for lo := 0; lo < len(x); lo += n {
+				SoftmaxRow(want, x[lo:lo+n], 1)
+				for i, w := range want {
+					if !near(dst[lo+i], float64(w), 4*tolerance) {
+						t.Fatalf("%d rows of %d: %g of %v is %g, want %g", rows, n, x[lo+i], x[lo:lo+n], dst[lo+i], w)
+					}
+				}
+			}
+			if SoftmaxRows(x, x, n); !slices.EqualFunc(x, dst, func(a, b T) bool { return a == b || a != a && b != b }) {
+				t.Fatalf("rows of %d over themselves differ", n)
+			}
+		}
+	}
+}

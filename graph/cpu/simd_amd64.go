@@ -95,10 +95,16 @@ func subAVX512(dst *float32, a *float32, b *float32, n int)
 func mulAVX512(dst *float32, a *float32, b *float32, n int)
 
 //go:noescape
+func divAVX512(dst *float32, a *float32, b *float32, n int)
+
+//go:noescape
 func addScaledAVX512(dst *float32, c float32, x *float32, n int)
 
 //go:noescape
 func scaleAVX512(dst *float32, c float32, x *float32, n int)
+
+//go:noescape
+func divideAVX512(dst *float32, c float32, x *float32, n int)
 
 //go:noescape
 func affineAVX512(dst *float32, a float32, x *float32, b float32, n int)
@@ -221,10 +227,16 @@ func subAVX2(dst *float32, a *float32, b *float32, n int)
 func mulAVX2(dst *float32, a *float32, b *float32, n int)
 
 //go:noescape
+func divAVX2(dst *float32, a *float32, b *float32, n int)
+
+//go:noescape
 func addScaledAVX2(dst *float32, c float32, x *float32, n int)
 
 //go:noescape
 func scaleAVX2(dst *float32, c float32, x *float32, n int)
+
+//go:noescape
+func divideAVX2(dst *float32, c float32, x *float32, n int)
 
 //go:noescape
 func affineAVX2(dst *float32, a float32, x *float32, b float32, n int)

@@ -6223,6 +6223,68 @@ none186:
 	VZEROUPPER
 	RET
 
+// func divAVX512(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·divAVX512(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+	XORQ SI, SI
+	SUBQ $+64, BX
+
+vectors187:
+	CMPQ    SI, BX
+	JG      done188
+	VMOVUPS (CX)(SI*4), Z0
+	VMOVUPS (DX)(SI*4), Z1
+	VDIVPS  Z1, Z0, Z0
+	VMOVUPS Z0, (AX)(SI*4)
+	VMOVUPS 64(CX)(SI*4), Z0
+	VMOVUPS 64(DX)(SI*4), Z1
+	VDIVPS  Z1, Z0, Z0
+	VMOVUPS Z0, 64(AX)(SI*4)
+	VMOVUPS 128(CX)(SI*4), Z0
+	VMOVUPS 128(DX)(SI*4), Z1
+	VDIVPS  Z1, Z0, Z0
+	VMOVUPS Z0, 128(AX)(SI*4)
+	VMOVUPS 192(CX)(SI*4), Z0
+	VMOVUPS 192(DX)(SI*4), Z1
+	VDIVPS  Z1, Z0, Z0
+	VMOVUPS Z0, 192(AX)(SI*4)
+	ADDQ    $+64, SI
+	JMP     vectors187
+
+done188:
+	SUBQ $-48, BX
+
+vectors189:
+	CMPQ    SI, BX
+	JG      done190
+	VMOVUPS (CX)(SI*4), Z0
+	VMOVUPS (DX)(SI*4), Z1
+	VDIVPS  Z1, Z0, Z0
+	VMOVUPS Z0, (AX)(SI*4)
+	ADDQ    $+16, SI
+	JMP     vectors189
+
+done190:
+	ADDQ      $+16, BX
+	SUBQ      SI, BX
+	JE        none191
+	MOVL      $0x00000001, DI
+	SHLXL     BX, DI, DI
+	DECL      DI
+	KMOVW     DI, K1
+	VMOVUPS.Z (CX)(SI*4), K1, Z0
+	VMOVUPS.Z (DX)(SI*4), K1, Z1
+	VDIVPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (AX)(SI*4)
+
+none191:
+	VZEROUPPER
+	RET
+
 // func addScaledAVX512(dst *float32, c float32, x *float32, n int)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·addScaledAVX512(SB), NOSPLIT, $0-32
@@ -6233,9 +6295,9 @@ TEXT ·addScaledAVX512(SB), NOSPLIT, $0-32
 	XORQ         BX, BX
 	SUBQ         $+64, DX
 
-vectors187:
+vectors192:
 	CMPQ        BX, DX
-	JG          done188
+	JG          done193
 	VMOVUPS     (AX)(BX*4), Z1
 	VMOVUPS     (CX)(BX*4), Z2
 	VFMADD231PS Z0, Z2, Z1
@@ -6253,25 +6315,25 @@ vectors187:
 	VFMADD231PS Z0, Z2, Z1
 	VMOVUPS     Z1, 192(AX)(BX*4)
 	ADDQ        $+64, BX
-	JMP         vectors187
+	JMP         vectors192
 
-done188:
+done193:
 	SUBQ $-48, DX
 
-vectors189:
+vectors194:
 	CMPQ        BX, DX
-	JG          done190
+	JG          done195
 	VMOVUPS     (AX)(BX*4), Z1
 	VMOVUPS     (CX)(BX*4), Z2
 	VFMADD231PS Z0, Z2, Z1
 	VMOVUPS     Z1, (AX)(BX*4)
 	ADDQ        $+16, BX
-	JMP         vectors189
+	JMP         vectors194
 
-done190:
+done195:
 	ADDQ        $+16, DX
 	SUBQ        BX, DX
-	JE          none191
+	JE          none196
 	MOVL        $0x00000001, SI
 	SHLXL       DX, SI, SI
 	DECL        SI
@@ -6281,7 +6343,7 @@ done190:
 	VFMADD231PS Z0, Z2, Z1
 	VMOVUPS     Z1, K1, (AX)(BX*4)
 
-none191:
+none196:
 	VZEROUPPER
 	RET
 
@@ -6295,9 +6357,9 @@ TEXT ·scaleAVX512(SB), NOSPLIT, $0-32
 	XORQ         BX, BX
 	SUBQ         $+64, DX
 
-vectors192:
+vectors197:
 	CMPQ    BX, DX
-	JG      done193
+	JG      done198
 	VMOVUPS (CX)(BX*4), Z1
 	VMULPS  Z0, Z1, Z1
 	VMOVUPS Z1, (AX)(BX*4)
@@ -6311,24 +6373,24 @@ vectors192:
 	VMULPS  Z0, Z1, Z1
 	VMOVUPS Z1, 192(AX)(BX*4)
 	ADDQ    $+64, BX
-	JMP     vectors192
+	JMP     vectors197
 
-done193:
+done198:
 	SUBQ $-48, DX
 
-vectors194:
+vectors199:
 	CMPQ    BX, DX
-	JG      done195
+	JG      done200
 	VMOVUPS (CX)(BX*4), Z1
 	VMULPS  Z0, Z1, Z1
 	VMOVUPS Z1, (AX)(BX*4)
 	ADDQ    $+16, BX
-	JMP     vectors194
+	JMP     vectors199
 
-done195:
+done200:
 	ADDQ      $+16, DX
 	SUBQ      BX, DX
-	JE        none196
+	JE        none201
 	MOVL      $0x00000001, SI
 	SHLXL     DX, SI, SI
 	DECL      SI
@@ -6337,7 +6399,63 @@ done195:
 	VMULPS    Z0, Z1, Z1
 	VMOVUPS   Z1, K1, (AX)(BX*4)
 
-none196:
+none201:
+	VZEROUPPER
+	RET
+
+// func divideAVX512(dst *float32, c float32, x *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·divideAVX512(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+16(FP), CX
+	VBROADCASTSS c+8(FP), Z0
+	MOVQ         n+24(FP), DX
+	XORQ         BX, BX
+	SUBQ         $+64, DX
+
+vectors202:
+	CMPQ    BX, DX
+	JG      done203
+	VMOVUPS (CX)(BX*4), Z1
+	VDIVPS  Z0, Z1, Z1
+	VMOVUPS Z1, (AX)(BX*4)
+	VMOVUPS 64(CX)(BX*4), Z1
+	VDIVPS  Z0, Z1, Z1
+	VMOVUPS Z1, 64(AX)(BX*4)
+	VMOVUPS 128(CX)(BX*4), Z1
+	VDIVPS  Z0, Z1, Z1
+	VMOVUPS Z1, 128(AX)(BX*4)
+	VMOVUPS 192(CX)(BX*4), Z1
+	VDIVPS  Z0, Z1, Z1
+	VMOVUPS Z1, 192(AX)(BX*4)
+	ADDQ    $+64, BX
+	JMP     vectors202
+
+done203:
+	SUBQ $-48, DX
+
+vectors204:
+	CMPQ    BX, DX
+	JG      done205
+	VMOVUPS (CX)(BX*4), Z1
+	VDIVPS  Z0, Z1, Z1
+	VMOVUPS Z1, (AX)(BX*4)
+	ADDQ    $+16, BX
+	JMP     vectors204
+
+done205:
+	ADDQ      $+16, DX
+	SUBQ      BX, DX
+	JE        none206
+	MOVL      $0x00000001, SI
+	SHLXL     DX, SI, SI
+	DECL      SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX)(BX*4), K1, Z1
+	VDIVPS    Z0, Z1, Z1
+	VMOVUPS   Z1, K1, (AX)(BX*4)
+
+none206:
 	VZEROUPPER
 	RET
 
@@ -6352,9 +6470,9 @@ TEXT ·affineAVX512(SB), NOSPLIT, $0-40
 	XORQ         BX, BX
 	SUBQ         $+64, DX
 
-vectors197:
+vectors207:
 	CMPQ        BX, DX
-	JG          done198
+	JG          done208
 	VMOVUPS     (CX)(BX*4), Z2
 	VFMADD213PS Z1, Z0, Z2
 	VMOVUPS     Z2, (AX)(BX*4)
@@ -6368,24 +6486,24 @@ vectors197:
 	VFMADD213PS Z1, Z0, Z2
 	VMOVUPS     Z2, 192(AX)(BX*4)
 	ADDQ        $+64, BX
-	JMP         vectors197
+	JMP         vectors207
 
-done198:
+done208:
 	SUBQ $-48, DX
 
-vectors199:
+vectors209:
 	CMPQ        BX, DX
-	JG          done200
+	JG          done210
 	VMOVUPS     (CX)(BX*4), Z2
 	VFMADD213PS Z1, Z0, Z2
 	VMOVUPS     Z2, (AX)(BX*4)
 	ADDQ        $+16, BX
-	JMP         vectors199
+	JMP         vectors209
 
-done200:
+done210:
 	ADDQ        $+16, DX
 	SUBQ        BX, DX
-	JE          none201
+	JE          none211
 	MOVL        $0x00000001, SI
 	SHLXL       DX, SI, SI
 	DECL        SI
@@ -6394,7 +6512,7 @@ done200:
 	VFMADD213PS Z1, Z0, Z2
 	VMOVUPS     Z2, K1, (AX)(BX*4)
 
-none201:
+none211:
 	VZEROUPPER
 	RET
 
@@ -6407,9 +6525,9 @@ TEXT ·sqrtAVX512(SB), NOSPLIT, $0-24
 	XORQ BX, BX
 	SUBQ $+32, DX
 
-vectors202:
+vectors212:
 	CMPQ    BX, DX
-	JG      done203
+	JG      done213
 	VMOVUPS (CX)(BX*4), Z0
 	VSQRTPS Z0, Z0
 	VMOVUPS Z0, (AX)(BX*4)
@@ -6417,24 +6535,24 @@ vectors202:
 	VSQRTPS Z0, Z0
 	VMOVUPS Z0, 64(AX)(BX*4)
 	ADDQ    $+32, BX
-	JMP     vectors202
+	JMP     vectors212
 
-done203:
+done213:
 	SUBQ $-16, DX
 
-vectors204:
+vectors214:
 	CMPQ    BX, DX
-	JG      done205
+	JG      done215
 	VMOVUPS (CX)(BX*4), Z0
 	VSQRTPS Z0, Z0
 	VMOVUPS Z0, (AX)(BX*4)
 	ADDQ    $+16, BX
-	JMP     vectors204
+	JMP     vectors214
 
-done205:
+done215:
 	ADDQ      $+16, DX
 	SUBQ      BX, DX
-	JE        none206
+	JE        none216
 	MOVL      $0x00000001, SI
 	SHLXL     DX, SI, SI
 	DECL      SI
@@ -6443,7 +6561,7 @@ done205:
 	VSQRTPS   Z0, Z0
 	VMOVUPS   Z0, K1, (AX)(BX*4)
 
-none206:
+none216:
 	VZEROUPPER
 	RET
 
@@ -6469,9 +6587,9 @@ TEXT ·expAVX512(SB), NOSPLIT, $0-24
 	XORQ         BX, BX
 	SUBQ         $+32, DX
 
-vectors207:
+vectors217:
 	CMPQ         BX, DX
-	JG           done208
+	JG           done218
 	VMOVUPS      (CX)(BX*4), Z13
 	VMAXPS       Z13, Z0, Z13
 	VMINPS       Z13, Z1, Z13
@@ -6507,14 +6625,14 @@ vectors207:
 	VSCALEFPS    Z14, Z15, Z13
 	VMOVUPS      Z13, 64(AX)(BX*4)
 	ADDQ         $+32, BX
-	JMP          vectors207
+	JMP          vectors217
 
-done208:
+done218:
 	SUBQ $-16, DX
 
-vectors209:
+vectors219:
 	CMPQ         BX, DX
-	JG           done210
+	JG           done220
 	VMOVUPS      (CX)(BX*4), Z13
 	VMAXPS       Z13, Z0, Z13
 	VMINPS       Z13, Z1, Z13
@@ -6533,12 +6651,12 @@ vectors209:
 	VSCALEFPS    Z14, Z15, Z13
 	VMOVUPS      Z13, (AX)(BX*4)
 	ADDQ         $+16, BX
-	JMP          vectors209
+	JMP          vectors219
 
-done210:
+done220:
 	ADDQ         $+16, DX
 	SUBQ         BX, DX
-	JE           none211
+	JE           none221
 	MOVL         $0x00000001, SI
 	SHLXL        DX, SI, SI
 	DECL         SI
@@ -6561,7 +6679,7 @@ done210:
 	VSCALEFPS    Z0, Z1, Z13
 	VMOVUPS      Z13, K1, (AX)(BX*4)
 
-none211:
+none221:
 	VZEROUPPER
 	RET
 
@@ -6709,9 +6827,9 @@ TEXT ·sigmoidAVX512(SB), NOSPLIT, $0-24
 	XORQ         BX, BX
 	SUBQ         $+32, DX
 
-vectors212:
+vectors222:
 	CMPQ         BX, DX
-	JG           done213
+	JG           done223
 	VMOVUPS      (CX)(BX*4), Z15
 	VMULPS       Z14, Z15, Z15
 	VMAXPS       Z15, Z0, Z15
@@ -6755,14 +6873,14 @@ vectors212:
 	VDIVPS       Z15, Z16, Z16
 	VMOVUPS      Z16, 64(AX)(BX*4)
 	ADDQ         $+32, BX
-	JMP          vectors212
+	JMP          vectors222
 
-done213:
+done223:
 	SUBQ $-16, DX
 
-vectors214:
+vectors224:
 	CMPQ         BX, DX
-	JG           done215
+	JG           done225
 	VMOVUPS      (CX)(BX*4), Z15
 	VMULPS       Z14, Z15, Z15
 	VMAXPS       Z15, Z0, Z15
@@ -6785,12 +6903,12 @@ vectors214:
 	VDIVPS       Z15, Z16, Z16
 	VMOVUPS      Z16, (AX)(BX*4)
 	ADDQ         $+16, BX
-	JMP          vectors214
+	JMP          vectors224
 
-done215:
+done225:
 	ADDQ         $+16, DX
 	SUBQ         BX, DX
-	JE           none216
+	JE           none226
 	MOVL         $0x00000001, SI
 	SHLXL        DX, SI, SI
 	DECL         SI
@@ -6817,7 +6935,7 @@ done215:
 	VDIVPS       Z15, Z0, Z0
 	VMOVUPS      Z0, K1, (AX)(BX*4)
 
-none216:
+none226:
 	VZEROUPPER
 	RET
 
@@ -6863,9 +6981,9 @@ TEXT ·geluAVX512(SB), NOSPLIT, $0-24
 	XORQ         BX, BX
 	SUBQ         $+16, DX
 
-vectors217:
+vectors227:
 	CMPQ         BX, DX
-	JG           done218
+	JG           done228
 	VMOVUPS      (CX)(BX*4), Z22
 	VMULPS       Z22, Z22, Z23
 	VMULPS       Z14, Z23, Z23
@@ -6903,12 +7021,12 @@ vectors217:
 	VMULPS       Z22, Z23, Z23
 	VMOVUPS      Z23, (AX)(BX*4)
 	ADDQ         $+16, BX
-	JMP          vectors217
+	JMP          vectors227
 
-done218:
+done228:
 	ADDQ         $+16, DX
 	SUBQ         BX, DX
-	JE           none219
+	JE           none229
 	MOVL         $0x00000001, SI
 	SHLXL        DX, SI, SI
 	DECL         SI
@@ -6950,7 +7068,7 @@ done218:
 	VMULPS       Z22, Z1, Z1
 	VMOVUPS      Z1, K1, (AX)(BX*4)
 
-none219:
+none229:
 	VZEROUPPER
 	RET
 
@@ -7077,9 +7195,9 @@ TEXT ·geluGradAVX512(SB), NOSPLIT, $0-32
 	XORQ         SI, SI
 	SUBQ         $+16, BX
 
-vectors220:
+vectors230:
 	CMPQ         SI, BX
-	JG           done221
+	JG           done231
 	VMOVUPS      (CX)(SI*4), Z23
 	VMULPS       Z23, Z23, Z24
 	VMULPS       Z14, Z24, Z24
@@ -7120,12 +7238,12 @@ vectors220:
 	VMULPS       Z23, Z25, Z25
 	VMOVUPS      Z25, (AX)(SI*4)
 	ADDQ         $+16, SI
-	JMP          vectors220
+	JMP          vectors230
 
-done221:
+done231:
 	ADDQ         $+16, BX
 	SUBQ         SI, BX
-	JE           none222
+	JE           none232
 	MOVL         $0x00000001, DI
 	SHLXL        BX, DI, DI
 	DECL         DI
@@ -7170,7 +7288,7 @@ done221:
 	VMULPS       Z0, Z1, Z1
 	VMOVUPS      Z1, K1, (AX)(SI*4)
 
-none222:
+none232:
 	VZEROUPPER
 	RET
 
@@ -7198,9 +7316,9 @@ TEXT ·quickGELUAVX512(SB), NOSPLIT, $0-24
 	XORQ         BX, BX
 	SUBQ         $+64, DX
 
-vectors223:
+vectors233:
 	CMPQ         BX, DX
-	JG           done224
+	JG           done234
 	VMOVUPS      (CX)(BX*4), Z15
 	VMULPS       Z14, Z15, Z15
 	VMAXPS       Z15, Z0, Z15
@@ -7286,14 +7404,14 @@ vectors223:
 	VDIVPS       Z15, Z16, Z16
 	VMOVUPS      Z16, 192(AX)(BX*4)
 	ADDQ         $+64, BX
-	JMP          vectors223
+	JMP          vectors233
 
-done224:
+done234:
 	SUBQ $-48, DX
 
-vectors225:
+vectors235:
 	CMPQ         BX, DX
-	JG           done226
+	JG           done236
 	VMOVUPS      (CX)(BX*4), Z15
 	VMULPS       Z14, Z15, Z15
 	VMAXPS       Z15, Z0, Z15
@@ -7316,12 +7434,12 @@ vectors225:
 	VDIVPS       Z15, Z16, Z16
 	VMOVUPS      Z16, (AX)(BX*4)
 	ADDQ         $+16, BX
-	JMP          vectors225
+	JMP          vectors235
 
-done226:
+done236:
 	ADDQ         $+16, DX
 	SUBQ         BX, DX
-	JE           none227
+	JE           none237
 	MOVL         $0x00000001, SI
 	SHLXL        DX, SI, SI
 	DECL         SI
@@ -7348,7 +7466,7 @@ done226:
 	VDIVPS       Z15, Z0, Z0
 	VMOVUPS      Z0, K1, (AX)(BX*4)
 
-none227:
+none237:
 	VZEROUPPER
 	RET
 
@@ -7387,9 +7505,9 @@ TEXT ·quickGELUGradAVX512(SB), NOSPLIT, $0-32
 	XORQ         SI, SI
 	SUBQ         $+32, BX
 
-vectors228:
+vectors238:
 	CMPQ         SI, BX
-	JG           done229
+	JG           done239
 	VMOVUPS      (CX)(SI*4), Z15
 	VMULPS       Z14, Z15, Z15
 	VMOVAPS      Z15, Z16
@@ -7445,14 +7563,14 @@ vectors228:
 	VMULPS       Z16, Z15, Z15
 	VMOVUPS      Z15, 64(AX)(SI*4)
 	ADDQ         $+32, SI
-	JMP          vectors228
+	JMP          vectors238
 
-done229:
+done239:
 	SUBQ $-16, BX
 
-vectors230:
+vectors240:
 	CMPQ         SI, BX
-	JG           done231
+	JG           done241
 	VMOVUPS      (CX)(SI*4), Z15
 	VMULPS       Z14, Z15, Z15
 	VMOVAPS      Z15, Z16
@@ -7481,12 +7599,12 @@ vectors230:
 	VMULPS       Z16, Z15, Z15
 	VMOVUPS      Z15, (AX)(SI*4)
 	ADDQ         $+16, SI
-	JMP          vectors230
+	JMP          vectors240
 
-done231:
+done241:
 	ADDQ         $+16, BX
 	SUBQ         SI, BX
-	JE           none232
+	JE           none242
 	MOVL         $0x00000001, DI
 	SHLXL        BX, DI, DI
 	DECL         DI
@@ -7519,7 +7637,7 @@ done231:
 	VMULPS       Z0, Z15, Z15
 	VMOVUPS      Z15, K1, (AX)(SI*4)
 
-none232:
+none242:
 	VZEROUPPER
 	RET
 
@@ -7535,9 +7653,9 @@ TEXT ·momentAVX512(SB), NOSPLIT, $0-40
 	XORQ         SI, SI
 	SUBQ         $+64, BX
 
-vectors233:
+vectors243:
 	CMPQ        SI, BX
-	JG          done234
+	JG          done244
 	VMOVUPS     (CX)(SI*4), Z2
 	VMOVUPS     (DX)(SI*4), Z3
 	VMULPS      Z1, Z3, Z3
@@ -7559,26 +7677,26 @@ vectors233:
 	VFMADD231PS Z0, Z2, Z3
 	VMOVUPS     Z3, 192(AX)(SI*4)
 	ADDQ        $+64, SI
-	JMP         vectors233
+	JMP         vectors243
 
-done234:
+done244:
 	SUBQ $-48, BX
 
-vectors235:
+vectors245:
 	CMPQ        SI, BX
-	JG          done236
+	JG          done246
 	VMOVUPS     (CX)(SI*4), Z2
 	VMOVUPS     (DX)(SI*4), Z3
 	VMULPS      Z1, Z3, Z3
 	VFMADD231PS Z0, Z2, Z3
 	VMOVUPS     Z3, (AX)(SI*4)
 	ADDQ        $+16, SI
-	JMP         vectors235
+	JMP         vectors245
 
-done236:
+done246:
 	ADDQ        $+16, BX
 	SUBQ        SI, BX
-	JE          none237
+	JE          none247
 	MOVL        $0x00000001, DI
 	SHLXL       BX, DI, DI
 	DECL        DI
@@ -7589,7 +7707,7 @@ done236:
 	VFMADD231PS Z0, Z2, Z3
 	VMOVUPS     Z3, K1, (AX)(SI*4)
 
-none237:
+none247:
 	VZEROUPPER
 	RET
 
@@ -7605,9 +7723,9 @@ TEXT ·squareMomentAVX512(SB), NOSPLIT, $0-40
 	XORQ         SI, SI
 	SUBQ         $+64, BX
 
-vectors238:
+vectors248:
 	CMPQ        SI, BX
-	JG          done239
+	JG          done249
 	VMOVUPS     (CX)(SI*4), Z2
 	VMOVUPS     (DX)(SI*4), Z3
 	VMULPS      Z3, Z3, Z3
@@ -7633,14 +7751,14 @@ vectors238:
 	VFMADD231PS Z0, Z2, Z3
 	VMOVUPS     Z3, 192(AX)(SI*4)
 	ADDQ        $+64, SI
-	JMP         vectors238
+	JMP         vectors248
 
-done239:
+done249:
 	SUBQ $-48, BX
 
-vectors240:
+vectors250:
 	CMPQ        SI, BX
-	JG          done241
+	JG          done251
 	VMOVUPS     (CX)(SI*4), Z2
 	VMOVUPS     (DX)(SI*4), Z3
 	VMULPS      Z3, Z3, Z3
@@ -7648,12 +7766,12 @@ vectors240:
 	VFMADD231PS Z0, Z2, Z3
 	VMOVUPS     Z3, (AX)(SI*4)
 	ADDQ        $+16, SI
-	JMP         vectors240
+	JMP         vectors250
 
-done241:
+done251:
 	ADDQ        $+16, BX
 	SUBQ        SI, BX
-	JE          none242
+	JE          none252
 	MOVL        $0x00000001, DI
 	SHLXL       BX, DI, DI
 	DECL        DI
@@ -7665,7 +7783,7 @@ done241:
 	VFMADD231PS Z0, Z2, Z3
 	VMOVUPS     Z3, K1, (AX)(SI*4)
 
-none242:
+none252:
 	VZEROUPPER
 	RET
 
@@ -7684,9 +7802,9 @@ TEXT ·adamWAVX512(SB), NOSPLIT, $0-56
 	XORQ         DI, DI
 	SUBQ         $+32, SI
 
-vectors243:
+vectors253:
 	CMPQ        DI, SI
-	JG          done244
+	JG          done254
 	VMOVUPS     (BX)(DI*4), Z4
 	VMOVUPS     (DX)(DI*4), Z5
 	VMOVUPS     (CX)(DI*4), Z6
@@ -7708,14 +7826,14 @@ vectors243:
 	VFMSUB213PS Z5, Z0, Z6
 	VMOVUPS     Z6, 64(AX)(DI*4)
 	ADDQ        $+32, DI
-	JMP         vectors243
+	JMP         vectors253
 
-done244:
+done254:
 	SUBQ $-16, SI
 
-vectors245:
+vectors255:
 	CMPQ        DI, SI
-	JG          done246
+	JG          done256
 	VMOVUPS     (BX)(DI*4), Z4
 	VMOVUPS     (DX)(DI*4), Z5
 	VMOVUPS     (CX)(DI*4), Z6
@@ -7727,12 +7845,12 @@ vectors245:
 	VFMSUB213PS Z5, Z0, Z6
 	VMOVUPS     Z6, (AX)(DI*4)
 	ADDQ        $+16, DI
-	JMP         vectors245
+	JMP         vectors255
 
-done246:
+done256:
 	ADDQ        $+16, SI
 	SUBQ        DI, SI
-	JE          none247
+	JE          none257
 	MOVL        $0x00000001, R8
 	SHLXL       SI, R8, R8
 	DECL        R8
@@ -7748,7 +7866,7 @@ done246:
 	VFMSUB213PS Z5, Z0, Z6
 	VMOVUPS     Z6, K1, (AX)(DI*4)
 
-none247:
+none257:
 	VZEROUPPER
 	RET
 
@@ -7764,9 +7882,9 @@ TEXT ·sumAVX512(SB), NOSPLIT, $0-20
 	XORQ   DX, DX
 	SUBQ   $+64, CX
 
-vectors248:
+vectors258:
 	CMPQ    DX, CX
-	JG      done249
+	JG      done259
 	VMOVUPS (AX)(DX*4), Z4
 	VADDPS  Z4, Z0, Z0
 	VMOVUPS 64(AX)(DX*4), Z4
@@ -7776,23 +7894,23 @@ vectors248:
 	VMOVUPS 192(AX)(DX*4), Z4
 	VADDPS  Z4, Z3, Z3
 	ADDQ    $+64, DX
-	JMP     vectors248
+	JMP     vectors258
 
-done249:
+done259:
 	SUBQ $-48, CX
 
-vectors250:
+vectors260:
 	CMPQ    DX, CX
-	JG      done251
+	JG      done261
 	VMOVUPS (AX)(DX*4), Z4
 	VADDPS  Z4, Z0, Z0
 	ADDQ    $+16, DX
-	JMP     vectors250
+	JMP     vectors260
 
-done251:
+done261:
 	ADDQ      $+16, CX
 	SUBQ      DX, CX
-	JE        none252
+	JE        none262
 	MOVL      $0x00000001, BX
 	SHLXL     CX, BX, BX
 	DECL      BX
@@ -7800,7 +7918,7 @@ done251:
 	VMOVUPS.Z (AX)(DX*4), K1, Z4
 	VADDPS    Z4, Z0, Z0
 
-none252:
+none262:
 	VADDPS        Z2, Z0, Z0
 	VADDPS        Z3, Z1, Z1
 	VADDPS        Z1, Z0, Z0
@@ -7829,9 +7947,9 @@ TEXT ·dotAVX512(SB), NOSPLIT, $0-28
 	XORQ   BX, BX
 	SUBQ   $+64, DX
 
-vectors253:
+vectors263:
 	CMPQ        BX, DX
-	JG          done254
+	JG          done264
 	VMOVUPS     (AX)(BX*4), Z4
 	VMOVUPS     (CX)(BX*4), Z5
 	VFMADD231PS Z4, Z5, Z0
@@ -7845,24 +7963,24 @@ vectors253:
 	VMOVUPS     192(CX)(BX*4), Z5
 	VFMADD231PS Z4, Z5, Z3
 	ADDQ        $+64, BX
-	JMP         vectors253
+	JMP         vectors263
 
-done254:
+done264:
 	SUBQ $-48, DX
 
-vectors255:
+vectors265:
 	CMPQ        BX, DX
-	JG          done256
+	JG          done266
 	VMOVUPS     (AX)(BX*4), Z4
 	VMOVUPS     (CX)(BX*4), Z5
 	VFMADD231PS Z4, Z5, Z0
 	ADDQ        $+16, BX
-	JMP         vectors255
+	JMP         vectors265
 
-done256:
+done266:
 	ADDQ        $+16, DX
 	SUBQ        BX, DX
-	JE          none257
+	JE          none267
 	MOVL        $0x00000001, SI
 	SHLXL       DX, SI, SI
 	DECL        SI
@@ -7871,7 +7989,7 @@ done256:
 	VMOVUPS.Z   (CX)(BX*4), K1, Z5
 	VFMADD231PS Z4, Z5, Z0
 
-none257:
+none267:
 	VADDPS        Z2, Z0, Z0
 	VADDPS        Z3, Z1, Z1
 	VADDPS        Z1, Z0, Z0
@@ -7900,9 +8018,9 @@ TEXT ·deviationAVX512(SB), NOSPLIT, $0-28
 	XORQ         DX, DX
 	SUBQ         $+64, CX
 
-vectors258:
+vectors268:
 	CMPQ        DX, CX
-	JG          done259
+	JG          done269
 	VMOVUPS     (AX)(DX*4), Z5
 	VSUBPS      Z0, Z5, Z5
 	VFMADD231PS Z5, Z5, Z1
@@ -7916,24 +8034,24 @@ vectors258:
 	VSUBPS      Z0, Z5, Z5
 	VFMADD231PS Z5, Z5, Z4
 	ADDQ        $+64, DX
-	JMP         vectors258
+	JMP         vectors268
 
-done259:
+done269:
 	SUBQ $-48, CX
 
-vectors260:
+vectors270:
 	CMPQ        DX, CX
-	JG          done261
+	JG          done271
 	VMOVUPS     (AX)(DX*4), Z5
 	VSUBPS      Z0, Z5, Z5
 	VFMADD231PS Z5, Z5, Z1
 	ADDQ        $+16, DX
-	JMP         vectors260
+	JMP         vectors270
 
-done261:
+done271:
 	ADDQ        $+16, CX
 	SUBQ        DX, CX
-	JE          none262
+	JE          none272
 	MOVL        $0x00000001, BX
 	SHLXL       CX, BX, BX
 	DECL        BX
@@ -7943,7 +8061,7 @@ done261:
 	VMOVAPS.Z   Z5, K1, Z5
 	VFMADD231PS Z5, Z5, Z1
 
-none262:
+none272:
 	VADDPS        Z3, Z1, Z1
 	VADDPS        Z4, Z2, Z2
 	VADDPS        Z2, Z1, Z1
@@ -7977,9 +8095,9 @@ TEXT ·maxAVX512(SB), NOSPLIT, $0-24
 	XORQ         DX, DX
 	SUBQ         $+64, CX
 
-vectors263:
+vectors273:
 	CMPQ    DX, CX
-	JG      done264
+	JG      done274
 	VMOVUPS (AX)(DX*4), Z6
 	VMAXPS  Z6, Z1, Z1
 	VCMPPS  $0x03, Z6, Z6, K1
@@ -7997,25 +8115,25 @@ vectors263:
 	VCMPPS  $0x03, Z6, Z6, K1
 	VORPS   Z6, Z5, K1, Z5
 	ADDQ    $+64, DX
-	JMP     vectors263
+	JMP     vectors273
 
-done264:
+done274:
 	SUBQ $-48, CX
 
-vectors265:
+vectors275:
 	CMPQ    DX, CX
-	JG      done266
+	JG      done276
 	VMOVUPS (AX)(DX*4), Z6
 	VMAXPS  Z6, Z1, Z1
 	VCMPPS  $0x03, Z6, Z6, K1
 	VORPS   Z6, Z5, K1, Z5
 	ADDQ    $+16, DX
-	JMP     vectors265
+	JMP     vectors275
 
-done266:
+done276:
 	ADDQ      $+16, CX
 	SUBQ      DX, CX
-	JE        none267
+	JE        none277
 	MOVL      $0x00000001, BX
 	SHLXL     CX, BX, BX
 	DECL      BX
@@ -8027,7 +8145,7 @@ done266:
 	VCMPPS    $0x03, Z0, Z0, K1
 	VORPS     Z0, Z5, K1, Z5
 
-none267:
+none277:
 	VMAXPS        Z3, Z1, Z1
 	VMAXPS        Z4, Z2, Z2
 	VMAXPS        Z2, Z1, Z1
@@ -8088,9 +8206,9 @@ TEXT ·expSumAVX512(SB), NOSPLIT, $0-36
 	XORQ         BX, BX
 	SUBQ         $+32, DX
 
-vectors268:
+vectors278:
 	CMPQ         BX, DX
-	JG           done269
+	JG           done279
 	VMOVUPS      (CX)(BX*4), Z17
 	VFMSUB213PS  Z1, Z0, Z17
 	VMAXPS       Z17, Z2, Z17
@@ -8130,14 +8248,14 @@ vectors268:
 	VMOVUPS      Z17, 64(AX)(BX*4)
 	VADDPS       Z17, Z16, Z16
 	ADDQ         $+32, BX
-	JMP          vectors268
+	JMP          vectors278
 
-done269:
+done279:
 	SUBQ $-16, DX
 
-vectors270:
+vectors280:
 	CMPQ         BX, DX
-	JG           done271
+	JG           done281
 	VMOVUPS      (CX)(BX*4), Z17
 	VFMSUB213PS  Z1, Z0, Z17
 	VMAXPS       Z17, Z2, Z17
@@ -8158,12 +8276,12 @@ vectors270:
 	VMOVUPS      Z17, (AX)(BX*4)
 	VADDPS       Z17, Z15, Z15
 	ADDQ         $+16, BX
-	JMP          vectors270
+	JMP          vectors280
 
-done271:
+done281:
 	ADDQ         $+16, DX
 	SUBQ         BX, DX
-	JE           none272
+	JE           none282
 	MOVL         $0x00000001, SI
 	SHLXL        DX, SI, SI
 	DECL         SI
@@ -8189,7 +8307,7 @@ done271:
 	VMOVAPS.Z    Z17, K1, Z17
 	VADDPS       Z17, Z15, Z15
 
-none272:
+none282:
 	VADDPS        Z16, Z15, Z15
 	VEXTRACTF64X4 $0x01, Z15, Y0
 	VADDPS        Y0, Y15, Y15
@@ -8227,9 +8345,9 @@ TEXT ·sumExpAVX512(SB), NOSPLIT, $0-28
 	XORQ         DX, DX
 	SUBQ         $+32, CX
 
-vectors273:
+vectors283:
 	CMPQ         DX, CX
-	JG           done274
+	JG           done284
 	VMOVUPS      (AX)(DX*4), Z16
 	VSUBPS       Z0, Z16, Z16
 	VMAXPS       Z16, Z1, Z16
@@ -8267,14 +8385,14 @@ vectors273:
 	VSCALEFPS    Z17, Z18, Z16
 	VADDPS       Z16, Z15, Z15
 	ADDQ         $+32, DX
-	JMP          vectors273
+	JMP          vectors283
 
-done274:
+done284:
 	SUBQ $-16, CX
 
-vectors275:
+vectors285:
 	CMPQ         DX, CX
-	JG           done276
+	JG           done286
 	VMOVUPS      (AX)(DX*4), Z16
 	VSUBPS       Z0, Z16, Z16
 	VMAXPS       Z16, Z1, Z16
@@ -8294,12 +8412,12 @@ vectors275:
 	VSCALEFPS    Z17, Z18, Z16
 	VADDPS       Z16, Z14, Z14
 	ADDQ         $+16, DX
-	JMP          vectors275
+	JMP          vectors285
 
-done276:
+done286:
 	ADDQ         $+16, CX
 	SUBQ         DX, CX
-	JE           none277
+	JE           none287
 	MOVL         $0x00000001, BX
 	SHLXL        CX, BX, BX
 	DECL         BX
@@ -8324,7 +8442,7 @@ done276:
 	VMOVAPS.Z    Z16, K1, Z16
 	VADDPS       Z16, Z14, Z14
 
-none277:
+none287:
 	VADDPS        Z15, Z14, Z14
 	VEXTRACTF64X4 $0x01, Z14, Y0
 	VADDPS        Y0, Y14, Y14
@@ -8349,9 +8467,9 @@ TEXT ·mulDiffAVX512(SB), NOSPLIT, $0-40
 	XORQ         SI, SI
 	SUBQ         $+64, BX
 
-vectors278:
+vectors288:
 	CMPQ    SI, BX
-	JG      done279
+	JG      done289
 	VMOVUPS (DX)(SI*4), Z1
 	VSUBPS  Z0, Z1, Z1
 	VMOVUPS (CX)(SI*4), Z2
@@ -8373,26 +8491,26 @@ vectors278:
 	VMULPS  Z2, Z1, Z1
 	VMOVUPS Z1, 192(AX)(SI*4)
 	ADDQ    $+64, SI
-	JMP     vectors278
+	JMP     vectors288
 
-done279:
+done289:
 	SUBQ $-48, BX
 
-vectors280:
+vectors290:
 	CMPQ    SI, BX
-	JG      done281
+	JG      done291
 	VMOVUPS (DX)(SI*4), Z1
 	VSUBPS  Z0, Z1, Z1
 	VMOVUPS (CX)(SI*4), Z2
 	VMULPS  Z2, Z1, Z1
 	VMOVUPS Z1, (AX)(SI*4)
 	ADDQ    $+16, SI
-	JMP     vectors280
+	JMP     vectors290
 
-done281:
+done291:
 	ADDQ      $+16, BX
 	SUBQ      SI, BX
-	JE        none282
+	JE        none292
 	MOVL      $0x00000001, DI
 	SHLXL     BX, DI, DI
 	DECL      DI
@@ -8403,7 +8521,7 @@ done281:
 	VMULPS    Z0, Z1, Z1
 	VMOVUPS   Z1, K1, (AX)(SI*4)
 
-none282:
+none292:
 	VZEROUPPER
 	RET
 
@@ -8420,9 +8538,9 @@ TEXT ·normalizeAVX512(SB), NOSPLIT, $0-48
 	XORQ         DI, DI
 	SUBQ         $+32, SI
 
-vectors283:
+vectors293:
 	CMPQ        DI, SI
-	JG          done284
+	JG          done294
 	VMOVUPS     (CX)(DI*4), Z2
 	VSUBPS      Z0, Z2, Z2
 	VMULPS      Z1, Z2, Z2
@@ -8438,14 +8556,14 @@ vectors283:
 	VFMADD213PS Z3, Z4, Z2
 	VMOVUPS     Z2, 64(AX)(DI*4)
 	ADDQ        $+32, DI
-	JMP         vectors283
+	JMP         vectors293
 
-done284:
+done294:
 	SUBQ $-16, SI
 
-vectors285:
+vectors295:
 	CMPQ        DI, SI
-	JG          done286
+	JG          done296
 	VMOVUPS     (CX)(DI*4), Z2
 	VSUBPS      Z0, Z2, Z2
 	VMULPS      Z1, Z2, Z2
@@ -8454,12 +8572,12 @@ vectors285:
 	VFMADD213PS Z3, Z4, Z2
 	VMOVUPS     Z2, (AX)(DI*4)
 	ADDQ        $+16, DI
-	JMP         vectors285
+	JMP         vectors295
 
-done286:
+done296:
 	ADDQ        $+16, SI
 	SUBQ        DI, SI
-	JE          none287
+	JE          none297
 	MOVL        $0x00000001, R8
 	SHLXL       SI, R8, R8
 	DECL        R8
@@ -8472,7 +8590,7 @@ done286:
 	VFMADD213PS Z0, Z1, Z2
 	VMOVUPS     Z2, K1, (AX)(DI*4)
 
-none287:
+none297:
 	VZEROUPPER
 	RET
 
@@ -8487,9 +8605,9 @@ TEXT ·standardiseAVX512(SB), NOSPLIT, $0-32
 	XORQ         BX, BX
 	SUBQ         $+64, DX
 
-vectors288:
+vectors298:
 	CMPQ    BX, DX
-	JG      done289
+	JG      done299
 	VMOVUPS (CX)(BX*4), Z2
 	VSUBPS  Z0, Z2, Z2
 	VMULPS  Z1, Z2, Z2
@@ -8507,25 +8625,25 @@ vectors288:
 	VMULPS  Z1, Z2, Z2
 	VMOVUPS Z2, 192(AX)(BX*4)
 	ADDQ    $+64, BX
-	JMP     vectors288
+	JMP     vectors298
 
-done289:
+done299:
 	SUBQ $-48, DX
 
-vectors290:
+vectors300:
 	CMPQ    BX, DX
-	JG      done291
+	JG      done301
 	VMOVUPS (CX)(BX*4), Z2
 	VSUBPS  Z0, Z2, Z2
 	VMULPS  Z1, Z2, Z2
 	VMOVUPS Z2, (AX)(BX*4)
 	ADDQ    $+16, BX
-	JMP     vectors290
+	JMP     vectors300
 
-done291:
+done301:
 	ADDQ      $+16, DX
 	SUBQ      BX, DX
-	JE        none292
+	JE        none302
 	MOVL      $0x00000001, SI
 	SHLXL     DX, SI, SI
 	DECL      SI
@@ -8535,7 +8653,7 @@ done291:
 	VMULPS    Z1, Z2, Z2
 	VMOVUPS   Z2, K1, (AX)(BX*4)
 
-none292:
+none302:
 	VZEROUPPER
 	RET
 
@@ -8551,9 +8669,9 @@ TEXT ·addStandardisedAVX512(SB), NOSPLIT, $0-40
 	XORQ         SI, SI
 	SUBQ         $+64, BX
 
-vectors293:
+vectors303:
 	CMPQ        SI, BX
-	JG          done294
+	JG          done304
 	VMOVUPS     (CX)(SI*4), Z2
 	VMOVUPS     (AX)(SI*4), Z3
 	VSUBPS      Z0, Z2, Z2
@@ -8583,14 +8701,14 @@ vectors293:
 	VFMADD231PS Z4, Z2, Z3
 	VMOVUPS     Z3, 192(AX)(SI*4)
 	ADDQ        $+64, SI
-	JMP         vectors293
+	JMP         vectors303
 
-done294:
+done304:
 	SUBQ $-48, BX
 
-vectors295:
+vectors305:
 	CMPQ        SI, BX
-	JG          done296
+	JG          done306
 	VMOVUPS     (CX)(SI*4), Z2
 	VMOVUPS     (AX)(SI*4), Z3
 	VSUBPS      Z0, Z2, Z2
@@ -8599,12 +8717,12 @@ vectors295:
 	VFMADD231PS Z4, Z2, Z3
 	VMOVUPS     Z3, (AX)(SI*4)
 	ADDQ        $+16, SI
-	JMP         vectors295
+	JMP         vectors305
 
-done296:
+done306:
 	ADDQ        $+16, BX
 	SUBQ        SI, BX
-	JE          none297
+	JE          none307
 	MOVL        $0x00000001, DI
 	SHLXL       BX, DI, DI
 	DECL        DI
@@ -8617,7 +8735,7 @@ done296:
 	VFMADD231PS Z0, Z2, Z3
 	VMOVUPS     Z3, K1, (AX)(SI*4)
 
-none297:
+none307:
 	VZEROUPPER
 	RET
 
@@ -8636,9 +8754,9 @@ TEXT ·normSumsAVX512(SB), NOSPLIT, $0-48
 	XORQ         SI, SI
 	SUBQ         $+32, BX
 
-vectors298:
+vectors308:
 	CMPQ        SI, BX
-	JG          done299
+	JG          done309
 	VMOVUPS     (CX)(SI*4), Z5
 	VMOVUPS     (AX)(SI*4), Z6
 	VMOVUPS     (DX)(SI*4), Z7
@@ -8654,14 +8772,14 @@ vectors298:
 	VSUBPS      Z0, Z6, Z6
 	VFMADD231PS Z6, Z5, Z4
 	ADDQ        $+32, SI
-	JMP         vectors298
+	JMP         vectors308
 
-done299:
+done309:
 	SUBQ $-16, BX
 
-vectors300:
+vectors310:
 	CMPQ        SI, BX
-	JG          done301
+	JG          done311
 	VMOVUPS     (CX)(SI*4), Z5
 	VMOVUPS     (AX)(SI*4), Z6
 	VMOVUPS     (DX)(SI*4), Z7
@@ -8670,12 +8788,12 @@ vectors300:
 	VSUBPS      Z0, Z6, Z6
 	VFMADD231PS Z6, Z5, Z3
 	ADDQ        $+16, SI
-	JMP         vectors300
+	JMP         vectors310
 
-done301:
+done311:
 	ADDQ        $+16, BX
 	SUBQ        SI, BX
-	JE          none302
+	JE          none312
 	MOVL        $0x00000001, DI
 	SHLXL       BX, DI, DI
 	DECL        DI
@@ -8688,7 +8806,7 @@ done301:
 	VSUBPS      Z0, Z6, Z6
 	VFMADD231PS Z6, Z5, Z3
 
-none302:
+none312:
 	VADDPS        Z2, Z1, Z1
 	VEXTRACTF64X4 $0x01, Z1, Y0
 	VADDPS        Y0, Y1, Y1
@@ -8727,9 +8845,9 @@ TEXT ·normGradAVX512(SB), NOSPLIT, $0-56
 	XORQ         DI, DI
 	SUBQ         $+32, SI
 
-vectors303:
+vectors313:
 	CMPQ         DI, SI
-	JG           done304
+	JG           done314
 	VMOVUPS      (DX)(DI*4), Z4
 	VMOVUPS      (CX)(DI*4), Z5
 	VMOVUPS      (BX)(DI*4), Z6
@@ -8747,14 +8865,14 @@ vectors303:
 	VFNMADD231PS Z2, Z5, Z4
 	VMOVUPS      Z4, 64(AX)(DI*4)
 	ADDQ         $+32, DI
-	JMP          vectors303
+	JMP          vectors313
 
-done304:
+done314:
 	SUBQ $-16, SI
 
-vectors305:
+vectors315:
 	CMPQ         DI, SI
-	JG           done306
+	JG           done316
 	VMOVUPS      (DX)(DI*4), Z4
 	VMOVUPS      (CX)(DI*4), Z5
 	VMOVUPS      (BX)(DI*4), Z6
@@ -8764,12 +8882,12 @@ vectors305:
 	VFNMADD231PS Z2, Z5, Z4
 	VMOVUPS      Z4, (AX)(DI*4)
 	ADDQ         $+16, DI
-	JMP          vectors305
+	JMP          vectors315
 
-done306:
+done316:
 	ADDQ         $+16, SI
 	SUBQ         DI, SI
-	JE           none307
+	JE           none317
 	MOVL         $0x00000001, R8
 	SHLXL        SI, R8, R8
 	DECL         R8
@@ -8783,7 +8901,7 @@ done306:
 	VFNMADD231PS Z2, Z5, Z4
 	VMOVUPS      Z4, K1, (AX)(DI*4)
 
-none307:
+none317:
 	VZEROUPPER
 	RET
 
@@ -8801,13 +8919,13 @@ TEXT ·pack1AVX2(SB), NOSPLIT, $0-40
 	VMOVUPS (DI)(R8*4), Y0
 	SHLQ    $0x02, DX
 
-row308:
+row318:
 	VMASKMOVPS (CX), Y0, Y1
 	VMOVUPS    Y1, (AX)
 	ADDQ       DX, CX
 	ADDQ       $+32, AX
 	DECQ       BX
-	JNE        row308
+	JNE        row318
 	VZEROUPPER
 	RET
 
@@ -8848,7 +8966,7 @@ TEXT ·gemm1x1AVX2(SB), NOSPLIT, $0-112
 	SHLQ    $0x02, BX
 	SHLQ    $0x02, DI
 
-tile309:
+tile319:
 	VXORPS     Y1, Y1, Y1
 	MOVQ       SI, CX
 	PREFETCHT0 (CX)
@@ -8857,9 +8975,9 @@ tile309:
 	MOVQ       b+48(FP), R8
 	MOVQ       k+8(FP), R9
 	SUBQ       $0x04, R9
-	JL         rest311
+	JL         rest321
 
-main310:
+main320:
 	VMASKMOVPS   (R8), Y0, Y2
 	VBROADCASTSS (CX), Y3
 	VFMADD231PS  Y2, Y3, Y1
@@ -8881,46 +8999,46 @@ main310:
 	ADDQ         DX, CX
 	ADDQ         BX, R8
 	SUBQ         $0x04, R9
-	JGE          main310
+	JGE          main320
 
-rest311:
+rest321:
 	ADDQ $0x04, R9
-	JE   product313
+	JE   product323
 
-one312:
+one322:
 	VMASKMOVPS   (R8), Y0, Y2
 	VBROADCASTSS (CX), Y3
 	VFMADD231PS  Y2, Y3, Y1
 	ADDQ         DX, CX
 	ADDQ         BX, R8
 	DECQ         R9
-	JNE          one312
+	JNE          one322
 
-product313:
+product323:
 	VBROADCASTSS alpha+88(FP), Y2
 	VMULPS       Y2, Y1, Y1
 	MOVQ         mode+96(FP), CX
 	TESTQ        $+1, CX
-	JE           nobias314
+	JE           nobias324
 	MOVQ         bias+80(FP), R8
 	VMASKMOVPS   (R8), Y0, Y2
 	VADDPS       Y2, Y1, Y1
 
-nobias314:
+nobias324:
 	TESTQ      $+2, CX
-	JE         noc315
+	JE         noc325
 	MOVQ       SI, CX
 	VMASKMOVPS (CX), Y0, Y2
 	VADDPS     Y2, Y1, Y1
 	ADDQ       DI, CX
 
-noc315:
+noc325:
 	VMASKMOVPS Y1, Y0, (SI)
 	ADDQ       DI, SI
 	MOVQ       step+24(FP), CX
 	LEAQ       (AX)(CX*4), AX
 	DECQ       tiles+0(FP)
-	JNE        tile309
+	JNE        tile319
 	VZEROUPPER
 	RET
 
@@ -8943,7 +9061,7 @@ TEXT ·gemm2x1AVX2(SB), NOSPLIT, $0-112
 	SHLQ    $0x02, BX
 	SHLQ    $0x02, DI
 
-tile316:
+tile326:
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	MOVQ       SI, R8
@@ -8955,9 +9073,9 @@ tile316:
 	MOVQ       b+48(FP), R9
 	MOVQ       k+8(FP), R10
 	SUBQ       $0x04, R10
-	JL         rest318
+	JL         rest328
 
-main317:
+main327:
 	VMASKMOVPS   (R9), Y0, Y3
 	VBROADCASTSS (R8), Y4
 	VFMADD231PS  Y3, Y4, Y1
@@ -8987,13 +9105,13 @@ main317:
 	ADDQ         DX, R8
 	ADDQ         BX, R9
 	SUBQ         $0x04, R10
-	JGE          main317
+	JGE          main327
 
-rest318:
+rest328:
 	ADDQ $0x04, R10
-	JE   product320
+	JE   product330
 
-one319:
+one329:
 	VMASKMOVPS   (R9), Y0, Y3
 	VBROADCASTSS (R8), Y4
 	VFMADD231PS  Y3, Y4, Y1
@@ -9002,23 +9120,23 @@ one319:
 	ADDQ         DX, R8
 	ADDQ         BX, R9
 	DECQ         R10
-	JNE          one319
+	JNE          one329
 
-product320:
+product330:
 	VBROADCASTSS alpha+88(FP), Y3
 	VMULPS       Y3, Y1, Y1
 	VMULPS       Y3, Y2, Y2
 	MOVQ         mode+96(FP), R8
 	TESTQ        $+1, R8
-	JE           nobias321
+	JE           nobias331
 	MOVQ         bias+80(FP), R9
 	VMASKMOVPS   (R9), Y0, Y3
 	VADDPS       Y3, Y1, Y1
 	VADDPS       Y3, Y2, Y2
 
-nobias321:
+nobias331:
 	TESTQ      $+2, R8
-	JE         noc322
+	JE         noc332
 	MOVQ       SI, R8
 	VMASKMOVPS (R8), Y0, Y3
 	VADDPS     Y3, Y1, Y1
@@ -9027,7 +9145,7 @@ nobias321:
 	VADDPS     Y3, Y2, Y2
 	ADDQ       DI, R8
 
-noc322:
+noc332:
 	VMASKMOVPS Y1, Y0, (SI)
 	ADDQ       DI, SI
 	VMASKMOVPS Y2, Y0, (SI)
@@ -9035,7 +9153,7 @@ noc322:
 	MOVQ       step+24(FP), R8
 	LEAQ       (AX)(R8*4), AX
 	DECQ       tiles+0(FP)
-	JNE        tile316
+	JNE        tile326
 	VZEROUPPER
 	RET
 
@@ -9058,7 +9176,7 @@ TEXT ·gemm3x1AVX2(SB), NOSPLIT, $0-112
 	SHLQ    $0x02, BX
 	SHLQ    $0x02, DI
 
-tile323:
+tile333:
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
@@ -9073,9 +9191,9 @@ tile323:
 	MOVQ       b+48(FP), R9
 	MOVQ       k+8(FP), R10
 	SUBQ       $0x04, R10
-	JL         rest325
+	JL         rest335
 
-main324:
+main334:
 	VMASKMOVPS   (R9), Y0, Y4
 	VBROADCASTSS (R8), Y5
 	VFMADD231PS  Y4, Y5, Y1
@@ -9113,13 +9231,13 @@ main324:
 	ADDQ         DX, R8
 	ADDQ         BX, R9
 	SUBQ         $0x04, R10
-	JGE          main324
+	JGE          main334
 
-rest325:
+rest335:
 	ADDQ $0x04, R10
-	JE   product327
+	JE   product337
 
-one326:
+one336:
 	VMASKMOVPS   (R9), Y0, Y4
 	VBROADCASTSS (R8), Y5
 	VFMADD231PS  Y4, Y5, Y1
@@ -9130,25 +9248,25 @@ one326:
 	ADDQ         DX, R8
 	ADDQ         BX, R9
 	DECQ         R10
-	JNE          one326
+	JNE          one336
 
-product327:
+product337:
 	VBROADCASTSS alpha+88(FP), Y4
 	VMULPS       Y4, Y1, Y1
 	VMULPS       Y4, Y2, Y2
 	VMULPS       Y4, Y3, Y3
 	MOVQ         mode+96(FP), R8
 	TESTQ        $+1, R8
-	JE           nobias328
+	JE           nobias338
 	MOVQ         bias+80(FP), R9
 	VMASKMOVPS   (R9), Y0, Y4
 	VADDPS       Y4, Y1, Y1
 	VADDPS       Y4, Y2, Y2
 	VADDPS       Y4, Y3, Y3
 
-nobias328:
+nobias338:
 	TESTQ      $+2, R8
-	JE         noc329
+	JE         noc339
 	MOVQ       SI, R8
 	VMASKMOVPS (R8), Y0, Y4
 	VADDPS     Y4, Y1, Y1
@@ -9160,7 +9278,7 @@ nobias328:
 	VADDPS     Y4, Y3, Y3
 	ADDQ       DI, R8
 
-noc329:
+noc339:
 	VMASKMOVPS Y1, Y0, (SI)
 	ADDQ       DI, SI
 	VMASKMOVPS Y2, Y0, (SI)
@@ -9170,7 +9288,7 @@ noc329:
 	MOVQ       step+24(FP), R8
 	LEAQ       (AX)(R8*4), AX
 	DECQ       tiles+0(FP)
-	JNE        tile323
+	JNE        tile333
 	VZEROUPPER
 	RET
 
@@ -9193,7 +9311,7 @@ TEXT ·gemm4x1AVX2(SB), NOSPLIT, $0-112
 	SHLQ    $0x02, BX
 	SHLQ    $0x02, DI
 
-tile330:
+tile340:
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
@@ -9213,9 +9331,9 @@ tile330:
 	MOVQ       b+48(FP), R10
 	MOVQ       k+8(FP), R11
 	SUBQ       $0x04, R11
-	JL         rest332
+	JL         rest342
 
-main331:
+main341:
 	VMASKMOVPS   (R10), Y0, Y5
 	VBROADCASTSS (R8), Y6
 	VFMADD231PS  Y5, Y6, Y1
@@ -9265,13 +9383,13 @@ main331:
 	ADDQ         DX, R9
 	ADDQ         BX, R10
 	SUBQ         $0x04, R11
-	JGE          main331
+	JGE          main341
 
-rest332:
+rest342:
 	ADDQ $0x04, R11
-	JE   product334
+	JE   product344
 
-one333:
+one343:
 	VMASKMOVPS   (R10), Y0, Y5
 	VBROADCASTSS (R8), Y6
 	VFMADD231PS  Y5, Y6, Y1
@@ -9285,9 +9403,9 @@ one333:
 	ADDQ         DX, R9
 	ADDQ         BX, R10
 	DECQ         R11
-	JNE          one333
+	JNE          one343
 
-product334:
+product344:
 	VBROADCASTSS alpha+88(FP), Y5
 	VMULPS       Y5, Y1, Y1
 	VMULPS       Y5, Y2, Y2
@@ -9295,7 +9413,7 @@ product334:
 	VMULPS       Y5, Y4, Y4
 	MOVQ         mode+96(FP), R8
 	TESTQ        $+1, R8
-	JE           nobias335
+	JE           nobias345
 	MOVQ         bias+80(FP), R9
 	VMASKMOVPS   (R9), Y0, Y5
 	VADDPS       Y5, Y1, Y1
@@ -9303,9 +9421,9 @@ product334:
 	VADDPS       Y5, Y3, Y3
 	VADDPS       Y5, Y4, Y4
 
-nobias335:
+nobias345:
 	TESTQ      $+2, R8
-	JE         noc336
+	JE         noc346
 	MOVQ       SI, R8
 	VMASKMOVPS (R8), Y0, Y5
 	VADDPS     Y5, Y1, Y1
@@ -9320,7 +9438,7 @@ nobias335:
 	VADDPS     Y5, Y4, Y4
 	ADDQ       DI, R8
 
-noc336:
+noc346:
 	VMASKMOVPS Y1, Y0, (SI)
 	ADDQ       DI, SI
 	VMASKMOVPS Y2, Y0, (SI)
@@ -9332,7 +9450,7 @@ noc336:
 	MOVQ       step+24(FP), R8
 	LEAQ       (AX)(R8*4), AX
 	DECQ       tiles+0(FP)
-	JNE        tile330
+	JNE        tile340
 	VZEROUPPER
 	RET
 
@@ -9355,7 +9473,7 @@ TEXT ·gemm5x1AVX2(SB), NOSPLIT, $0-112
 	SHLQ    $0x02, BX
 	SHLQ    $0x02, DI
 
-tile337:
+tile347:
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
@@ -9378,9 +9496,9 @@ tile337:
 	MOVQ       b+48(FP), R10
 	MOVQ       k+8(FP), R11
 	SUBQ       $0x04, R11
-	JL         rest339
+	JL         rest349
 
-main338:
+main348:
 	VMASKMOVPS   (R10), Y0, Y6
 	VBROADCASTSS (R8), Y7
 	VFMADD231PS  Y6, Y7, Y1
@@ -9438,13 +9556,13 @@ main338:
 	ADDQ         DX, R9
 	ADDQ         BX, R10
 	SUBQ         $0x04, R11
-	JGE          main338
+	JGE          main348
 
-rest339:
+rest349:
 	ADDQ $0x04, R11
-	JE   product341
+	JE   product351
 
-one340:
+one350:
 	VMASKMOVPS   (R10), Y0, Y6
 	VBROADCASTSS (R8), Y7
 	VFMADD231PS  Y6, Y7, Y1
@@ -9460,9 +9578,9 @@ one340:
 	ADDQ         DX, R9
 	ADDQ         BX, R10
 	DECQ         R11
-	JNE          one340
+	JNE          one350
 
-product341:
+product351:
 	VBROADCASTSS alpha+88(FP), Y6
 	VMULPS       Y6, Y1, Y1
 	VMULPS       Y6, Y2, Y2
@@ -9471,7 +9589,7 @@ product341:
 	VMULPS       Y6, Y5, Y5
 	MOVQ         mode+96(FP), R8
 	TESTQ        $+1, R8
-	JE           nobias342
+	JE           nobias352
 	MOVQ         bias+80(FP), R9
 	VMASKMOVPS   (R9), Y0, Y6
 	VADDPS       Y6, Y1, Y1
@@ -9480,9 +9598,9 @@ product341:
 	VADDPS       Y6, Y4, Y4
 	VADDPS       Y6, Y5, Y5
 
-nobias342:
+nobias352:
 	TESTQ      $+2, R8
-	JE         noc343
+	JE         noc353
 	MOVQ       SI, R8
 	VMASKMOVPS (R8), Y0, Y6
 	VADDPS     Y6, Y1, Y1
@@ -9500,7 +9618,7 @@ nobias342:
 	VADDPS     Y6, Y5, Y5
 	ADDQ       DI, R8
 
-noc343:
+noc353:
 	VMASKMOVPS Y1, Y0, (SI)
 	ADDQ       DI, SI
 	VMASKMOVPS Y2, Y0, (SI)
@@ -9514,7 +9632,7 @@ noc343:
 	MOVQ       step+24(FP), R8
 	LEAQ       (AX)(R8*4), AX
 	DECQ       tiles+0(FP)
-	JNE        tile337
+	JNE        tile347
 	VZEROUPPER
 	RET
 
@@ -9537,7 +9655,7 @@ TEXT ·gemm6x1AVX2(SB), NOSPLIT, $0-112
 	SHLQ    $0x02, BX
 	SHLQ    $0x02, DI
 
-tile344:
+tile354:
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
 	VXORPS     Y3, Y3, Y3
@@ -9563,9 +9681,9 @@ tile344:
 	MOVQ       b+48(FP), R10
 	MOVQ       k+8(FP), R11
 	SUBQ       $0x04, R11
-	JL         rest346
+	JL         rest356
 
-main345:
+main355:
 	VMASKMOVPS   (R10), Y0, Y7
 	VBROADCASTSS (R8), Y8
 	VFMADD231PS  Y7, Y8, Y1
@@ -9631,13 +9749,13 @@ main345:
 	ADDQ         DX, R9
 	ADDQ         BX, R10
 	SUBQ         $0x04, R11
-	JGE          main345
+	JGE          main355
 
-rest346:
+rest356:
 	ADDQ $0x04, R11
-	JE   product348
+	JE   product358
 
-one347:
+one357:
 	VMASKMOVPS   (R10), Y0, Y7
 	VBROADCASTSS (R8), Y8
 	VFMADD231PS  Y7, Y8, Y1
@@ -9655,9 +9773,9 @@ one347:
 	ADDQ         DX, R9
 	ADDQ         BX, R10
 	DECQ         R11
-	JNE          one347
+	JNE          one357
 
-product348:
+product358:
 	VBROADCASTSS alpha+88(FP), Y7
 	VMULPS       Y7, Y1, Y1
 	VMULPS       Y7, Y2, Y2
@@ -9667,7 +9785,7 @@ product348:
 	VMULPS       Y7, Y6, Y6
 	MOVQ         mode+96(FP), R8
 	TESTQ        $+1, R8
-	JE           nobias349
+	JE           nobias359
 	MOVQ         bias+80(FP), R9
 	VMASKMOVPS   (R9), Y0, Y7
 	VADDPS       Y7, Y1, Y1
@@ -9677,9 +9795,9 @@ product348:
 	VADDPS       Y7, Y5, Y5
 	VADDPS       Y7, Y6, Y6
 
-nobias349:
+nobias359:
 	TESTQ      $+2, R8
-	JE         noc350
+	JE         noc360
 	MOVQ       SI, R8
 	VMASKMOVPS (R8), Y0, Y7
 	VADDPS     Y7, Y1, Y1
@@ -9700,7 +9818,7 @@ nobias349:
 	VADDPS     Y7, Y6, Y6
 	ADDQ       DI, R8
 
-noc350:
+noc360:
 	VMASKMOVPS Y1, Y0, (SI)
 	ADDQ       DI, SI
 	VMASKMOVPS Y2, Y0, (SI)
@@ -9716,7 +9834,7 @@ noc350:
 	MOVQ       step+24(FP), R8
 	LEAQ       (AX)(R8*4), AX
 	DECQ       tiles+0(FP)
-	JNE        tile344
+	JNE        tile354
 	VZEROUPPER
 	RET
 
@@ -9734,7 +9852,7 @@ TEXT ·pack2AVX2(SB), NOSPLIT, $0-40
 	VMOVUPS (DI)(R8*4), Y0
 	SHLQ    $0x02, DX
 
-row351:
+row361:
 	VMOVUPS    (CX), Y1
 	VMOVUPS    Y1, (AX)
 	VMASKMOVPS 32(CX), Y0, Y1
@@ -9742,7 +9860,7 @@ row351:
 	ADDQ       DX, CX
 	ADDQ       $+64, AX
 	DECQ       BX
-	JNE        row351
+	JNE        row361
 	VZEROUPPER
 	RET
 
@@ -9760,7 +9878,7 @@ TEXT ·gemm1x2AVX2(SB), NOSPLIT, $0-112
 	SHLQ $0x02, BX
 	SHLQ $0x02, DI
 
-tile352:
+tile362:
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	MOVQ       SI, CX
@@ -9770,9 +9888,9 @@ tile352:
 	MOVQ       b+48(FP), R8
 	MOVQ       k+8(FP), R9
 	SUBQ       $0x04, R9
-	JL         rest354
+	JL         rest364
 
-main353:
+main363:
 	VMOVUPS      (R8), Y2
 	VMOVUPS      32(R8), Y3
 	VBROADCASTSS (CX), Y4
@@ -9802,13 +9920,13 @@ main353:
 	ADDQ         DX, CX
 	ADDQ         BX, R8
 	SUBQ         $0x04, R9
-	JGE          main353
+	JGE          main363
 
-rest354:
+rest364:
 	ADDQ $0x04, R9
-	JE   product356
+	JE   product366
 
-one355:
+one365:
 	VMOVUPS      (R8), Y2
 	VMOVUPS      32(R8), Y3
 	VBROADCASTSS (CX), Y4
@@ -9817,24 +9935,24 @@ one355:
 	ADDQ         DX, CX
 	ADDQ         BX, R8
 	DECQ         R9
-	JNE          one355
+	JNE          one365
 
-product356:
+product366:
 	VBROADCASTSS alpha+88(FP), Y2
 	VMULPS       Y2, Y0, Y0
 	VMULPS       Y2, Y1, Y1
 	MOVQ         mode+96(FP), CX
 	TESTQ        $+1, CX
-	JE           nobias357
+	JE           nobias367
 	MOVQ         bias+80(FP), R8
 	VMOVUPS      (R8), Y2
 	VADDPS       Y2, Y0, Y0
 	VMOVUPS      32(R8), Y2
 	VADDPS       Y2, Y1, Y1
 
-nobias357:
+nobias367:
 	TESTQ   $+2, CX
-	JE      noc358
+	JE      noc368
 	MOVQ    SI, CX
 	VMOVUPS (CX), Y2
 	VADDPS  Y2, Y0, Y0
@@ -9842,14 +9960,14 @@ nobias357:
 	VADDPS  Y2, Y1, Y1
 	ADDQ    DI, CX
 
-noc358:
+noc368:
 	VMOVUPS Y0, (SI)
 	VMOVUPS Y1, 32(SI)
 	ADDQ    DI, SI
 	MOVQ    step+24(FP), CX
 	LEAQ    (AX)(CX*4), AX
 	DECQ    tiles+0(FP)
-	JNE     tile352
+	JNE     tile362
 	VZEROUPPER
 	RET
 
@@ -9867,7 +9985,7 @@ TEXT ·gemm2x2AVX2(SB), NOSPLIT, $0-112
 	SHLQ $0x02, BX
 	SHLQ $0x02, DI
 
-tile359:
+tile369:
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
@@ -9881,9 +9999,9 @@ tile359:
 	MOVQ       b+48(FP), R9
 	MOVQ       k+8(FP), R10
 	SUBQ       $0x04, R10
-	JL         rest361
+	JL         rest371
 
-main360:
+main370:
 	VMOVUPS      (R9), Y4
 	VMOVUPS      32(R9), Y5
 	VBROADCASTSS (R8), Y6
@@ -9925,13 +10043,13 @@ main360:
 	ADDQ         DX, R8
 	ADDQ         BX, R9
 	SUBQ         $0x04, R10
-	JGE          main360
+	JGE          main370
 
-rest361:
+rest371:
 	ADDQ $0x04, R10
-	JE   product363
+	JE   product373
 
-one362:
+one372:
 	VMOVUPS      (R9), Y4
 	VMOVUPS      32(R9), Y5
 	VBROADCASTSS (R8), Y6
@@ -9943,9 +10061,9 @@ one362:
 	ADDQ         DX, R8
 	ADDQ         BX, R9
 	DECQ         R10
-	JNE          one362
+	JNE          one372
 
-product363:
+product373:
 	VBROADCASTSS alpha+88(FP), Y4
 	VMULPS       Y4, Y0, Y0
 	VMULPS       Y4, Y1, Y1
@@ -9953,7 +10071,7 @@ product363:
 	VMULPS       Y4, Y3, Y3
 	MOVQ         mode+96(FP), R8
 	TESTQ        $+1, R8
-	JE           nobias364
+	JE           nobias374
 	MOVQ         bias+80(FP), R9
 	VMOVUPS      (R9), Y4
 	VADDPS       Y4, Y0, Y0
@@ -9962,9 +10080,9 @@ product363:
 	VADDPS       Y4, Y1, Y1
 	VADDPS       Y4, Y3, Y3
 
-nobias364:
+nobias374:
 	TESTQ   $+2, R8
-	JE      noc365
+	JE      noc375
 	MOVQ    SI, R8
 	VMOVUPS (R8), Y4
 	VADDPS  Y4, Y0, Y0
@@ -9977,7 +10095,7 @@ nobias364:
 	VADDPS  Y4, Y3, Y3
 	ADDQ    DI, R8
 
-noc365:
+noc375:
 	VMOVUPS Y0, (SI)
 	VMOVUPS Y1, 32(SI)
 	ADDQ    DI, SI
@@ -9987,7 +10105,7 @@ noc365:
 	MOVQ    step+24(FP), R8
 	LEAQ    (AX)(R8*4), AX
 	DECQ    tiles+0(FP)
-	JNE     tile359
+	JNE     tile369
 	VZEROUPPER
 	RET
 
@@ -10005,7 +10123,7 @@ TEXT ·gemm3x2AVX2(SB), NOSPLIT, $0-112
 	SHLQ $0x02, BX
 	SHLQ $0x02, DI
 
-tile366:
+tile376:
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
@@ -10023,9 +10141,9 @@ tile366:
 	MOVQ       b+48(FP), R9
 	MOVQ       k+8(FP), R10
 	SUBQ       $0x04, R10
-	JL         rest368
+	JL         rest378
 
-main367:
+main377:
 	VMOVUPS      (R9), Y6
 	VMOVUPS      32(R9), Y7
 	VBROADCASTSS (R8), Y8
@@ -10079,13 +10197,13 @@ main367:
 	ADDQ         DX, R8
 	ADDQ         BX, R9
 	SUBQ         $0x04, R10
-	JGE          main367
+	JGE          main377
 
-rest368:
+rest378:
 	ADDQ $0x04, R10
-	JE   product370
+	JE   product380
 
-one369:
+one379:
 	VMOVUPS      (R9), Y6
 	VMOVUPS      32(R9), Y7
 	VBROADCASTSS (R8), Y8
@@ -10100,9 +10218,9 @@ one369:
 	ADDQ         DX, R8
 	ADDQ         BX, R9
 	DECQ         R10
-	JNE          one369
+	JNE          one379
 
-product370:
+product380:
 	VBROADCASTSS alpha+88(FP), Y6
 	VMULPS       Y6, Y0, Y0
 	VMULPS       Y6, Y1, Y1
@@ -10112,7 +10230,7 @@ product370:
 	VMULPS       Y6, Y5, Y5
 	MOVQ         mode+96(FP), R8
 	TESTQ        $+1, R8
-	JE           nobias371
+	JE           nobias381
 	MOVQ         bias+80(FP), R9
 	VMOVUPS      (R9), Y6
 	VADDPS       Y6, Y0, Y0
@@ -10123,9 +10241,9 @@ product370:
 	VADDPS       Y6, Y3, Y3
 	VADDPS       Y6, Y5, Y5
 
-nobias371:
+nobias381:
 	TESTQ   $+2, R8
-	JE      noc372
+	JE      noc382
 	MOVQ    SI, R8
 	VMOVUPS (R8), Y6
 	VADDPS  Y6, Y0, Y0
@@ -10143,7 +10261,7 @@ nobias371:
 	VADDPS  Y6, Y5, Y5
 	ADDQ    DI, R8
 
-noc372:
+noc382:
 	VMOVUPS Y0, (SI)
 	VMOVUPS Y1, 32(SI)
 	ADDQ    DI, SI
@@ -10156,7 +10274,7 @@ noc372:
 	MOVQ    step+24(FP), R8
 	LEAQ    (AX)(R8*4), AX
 	DECQ    tiles+0(FP)
-	JNE     tile366
+	JNE     tile376
 	VZEROUPPER
 	RET
 
@@ -10174,7 +10292,7 @@ TEXT ·gemm4x2AVX2(SB), NOSPLIT, $0-112
 	SHLQ $0x02, BX
 	SHLQ $0x02, DI
 
-tile373:
+tile383:
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
@@ -10198,9 +10316,9 @@ tile373:
 	MOVQ       b+48(FP), R10
 	MOVQ       k+8(FP), R11
 	SUBQ       $0x04, R11
-	JL         rest375
+	JL         rest385
 
-main374:
+main384:
 	VMOVUPS      (R10), Y8
 	VMOVUPS      32(R10), Y9
 	VBROADCASTSS (R8), Y10
@@ -10270,13 +10388,13 @@ main374:
 	ADDQ         DX, R9
 	ADDQ         BX, R10
 	SUBQ         $0x04, R11
-	JGE          main374
+	JGE          main384
 
-rest375:
+rest385:
 	ADDQ $0x04, R11
-	JE   product377
+	JE   product387
 
-one376:
+one386:
 	VMOVUPS      (R10), Y8
 	VMOVUPS      32(R10), Y9
 	VBROADCASTSS (R8), Y10
@@ -10295,9 +10413,9 @@ one376:
 	ADDQ         DX, R9
 	ADDQ         BX, R10
 	DECQ         R11
-	JNE          one376
+	JNE          one386
 
-product377:
+product387:
 	VBROADCASTSS alpha+88(FP), Y8
 	VMULPS       Y8, Y0, Y0
 	VMULPS       Y8, Y1, Y1
@@ -10309,7 +10427,7 @@ product377:
 	VMULPS       Y8, Y7, Y7
 	MOVQ         mode+96(FP), R8
 	TESTQ        $+1, R8
-	JE           nobias378
+	JE           nobias388
 	MOVQ         bias+80(FP), R9
 	VMOVUPS      (R9), Y8
 	VADDPS       Y8, Y0, Y0
@@ -10322,9 +10440,9 @@ product377:
 	VADDPS       Y8, Y5, Y5
 	VADDPS       Y8, Y7, Y7
 
-nobias378:
+nobias388:
 	TESTQ   $+2, R8
-	JE      noc379
+	JE      noc389
 	MOVQ    SI, R8
 	VMOVUPS (R8), Y8
 	VADDPS  Y8, Y0, Y0
@@ -10347,7 +10465,7 @@ nobias378:
 	VADDPS  Y8, Y7, Y7
 	ADDQ    DI, R8
 
-noc379:
+noc389:
 	VMOVUPS Y0, (SI)
 	VMOVUPS Y1, 32(SI)
 	ADDQ    DI, SI
@@ -10363,7 +10481,7 @@ noc379:
 	MOVQ    step+24(FP), R8
 	LEAQ    (AX)(R8*4), AX
 	DECQ    tiles+0(FP)
-	JNE     tile373
+	JNE     tile383
 	VZEROUPPER
 	RET
 
@@ -10381,7 +10499,7 @@ TEXT ·gemm5x2AVX2(SB), NOSPLIT, $0-112
 	SHLQ $0x02, BX
 	SHLQ $0x02, DI
 
-tile380:
+tile390:
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
@@ -10409,9 +10527,9 @@ tile380:
 	MOVQ       b+48(FP), R10
 	MOVQ       k+8(FP), R11
 	SUBQ       $0x04, R11
-	JL         rest382
+	JL         rest392
 
-main381:
+main391:
 	VMOVUPS      (R10), Y10
 	VMOVUPS      32(R10), Y11
 	VBROADCASTSS (R8), Y12
@@ -10493,13 +10611,13 @@ main381:
 	ADDQ         DX, R9
 	ADDQ         BX, R10
 	SUBQ         $0x04, R11
-	JGE          main381
+	JGE          main391
 
-rest382:
+rest392:
 	ADDQ $0x04, R11
-	JE   product384
+	JE   product394
 
-one383:
+one393:
 	VMOVUPS      (R10), Y10
 	VMOVUPS      32(R10), Y11
 	VBROADCASTSS (R8), Y12
@@ -10521,9 +10639,9 @@ one383:
 	ADDQ         DX, R9
 	ADDQ         BX, R10
 	DECQ         R11
-	JNE          one383
+	JNE          one393
 
-product384:
+product394:
 	VBROADCASTSS alpha+88(FP), Y10
 	VMULPS       Y10, Y0, Y0
 	VMULPS       Y10, Y1, Y1
@@ -10537,7 +10655,7 @@ product384:
 	VMULPS       Y10, Y9, Y9
 	MOVQ         mode+96(FP), R8
 	TESTQ        $+1, R8
-	JE           nobias385
+	JE           nobias395
 	MOVQ         bias+80(FP), R9
 	VMOVUPS      (R9), Y10
 	VADDPS       Y10, Y0, Y0
@@ -10552,9 +10670,9 @@ product384:
 	VADDPS       Y10, Y7, Y7
 	VADDPS       Y10, Y9, Y9
 
-nobias385:
+nobias395:
 	TESTQ   $+2, R8
-	JE      noc386
+	JE      noc396
 	MOVQ    SI, R8
 	VMOVUPS (R8), Y10
 	VADDPS  Y10, Y0, Y0
@@ -10582,7 +10700,7 @@ nobias385:
 	VADDPS  Y10, Y9, Y9
 	ADDQ    DI, R8
 
-noc386:
+noc396:
 	VMOVUPS Y0, (SI)
 	VMOVUPS Y1, 32(SI)
 	ADDQ    DI, SI
@@ -10601,7 +10719,7 @@ noc386:
 	MOVQ    step+24(FP), R8
 	LEAQ    (AX)(R8*4), AX
 	DECQ    tiles+0(FP)
-	JNE     tile380
+	JNE     tile390
 	VZEROUPPER
 	RET
 
@@ -10619,7 +10737,7 @@ TEXT ·gemm6x2AVX2(SB), NOSPLIT, $0-112
 	SHLQ $0x02, BX
 	SHLQ $0x02, DI
 
-tile387:
+tile397:
 	VXORPS     Y0, Y0, Y0
 	VXORPS     Y1, Y1, Y1
 	VXORPS     Y2, Y2, Y2
@@ -10651,9 +10769,9 @@ tile387:
 	MOVQ       b+48(FP), R10
 	MOVQ       k+8(FP), R11
 	SUBQ       $0x04, R11
-	JL         rest389
+	JL         rest399
 
-main388:
+main398:
 	VMOVUPS      (R10), Y12
 	VMOVUPS      32(R10), Y13
 	VBROADCASTSS (R8), Y14
@@ -10747,13 +10865,13 @@ main388:
 	ADDQ         DX, R9
 	ADDQ         BX, R10
 	SUBQ         $0x04, R11
-	JGE          main388
+	JGE          main398
 
-rest389:
+rest399:
 	ADDQ $0x04, R11
-	JE   product391
+	JE   product401
 
-one390:
+one400:
 	VMOVUPS      (R10), Y12
 	VMOVUPS      32(R10), Y13
 	VBROADCASTSS (R8), Y14
@@ -10778,9 +10896,9 @@ one390:
 	ADDQ         DX, R9
 	ADDQ         BX, R10
 	DECQ         R11
-	JNE          one390
+	JNE          one400
 
-product391:
+product401:
 	VBROADCASTSS alpha+88(FP), Y12
 	VMULPS       Y12, Y0, Y0
 	VMULPS       Y12, Y1, Y1
@@ -10796,7 +10914,7 @@ product391:
 	VMULPS       Y12, Y11, Y11
 	MOVQ         mode+96(FP), R8
 	TESTQ        $+1, R8
-	JE           nobias392
+	JE           nobias402
 	MOVQ         bias+80(FP), R9
 	VMOVUPS      (R9), Y12
 	VADDPS       Y12, Y0, Y0
@@ -10813,9 +10931,9 @@ product391:
 	VADDPS       Y12, Y9, Y9
 	VADDPS       Y12, Y11, Y11
 
-nobias392:
+nobias402:
 	TESTQ   $+2, R8
-	JE      noc393
+	JE      noc403
 	MOVQ    SI, R8
 	VMOVUPS (R8), Y12
 	VADDPS  Y12, Y0, Y0
@@ -10848,7 +10966,7 @@ nobias392:
 	VADDPS  Y12, Y11, Y11
 	ADDQ    DI, R8
 
-noc393:
+noc403:
 	VMOVUPS Y0, (SI)
 	VMOVUPS Y1, 32(SI)
 	ADDQ    DI, SI
@@ -10870,7 +10988,7 @@ noc393:
 	MOVQ    step+24(FP), R8
 	LEAQ    (AX)(R8*4), AX
 	DECQ    tiles+0(FP)
-	JNE     tile387
+	JNE     tile397
 	VZEROUPPER
 	RET
 
@@ -10884,148 +11002,24 @@ TEXT ·addAVX2(SB), NOSPLIT, $0-32
 	XORQ SI, SI
 	SUBQ $+32, BX
 
-vectors394:
-	CMPQ    SI, BX
-	JG      done395
-	VMOVUPS (CX)(SI*4), Y0
-	VMOVUPS (DX)(SI*4), Y1
-	VADDPS  Y1, Y0, Y0
-	VMOVUPS Y0, (AX)(SI*4)
-	VMOVUPS 32(CX)(SI*4), Y0
-	VMOVUPS 32(DX)(SI*4), Y1
-	VADDPS  Y1, Y0, Y0
-	VMOVUPS Y0, 32(AX)(SI*4)
-	VMOVUPS 64(CX)(SI*4), Y0
-	VMOVUPS 64(DX)(SI*4), Y1
-	VADDPS  Y1, Y0, Y0
-	VMOVUPS Y0, 64(AX)(SI*4)
-	VMOVUPS 96(CX)(SI*4), Y0
-	VMOVUPS 96(DX)(SI*4), Y1
-	VADDPS  Y1, Y0, Y0
-	VMOVUPS Y0, 96(AX)(SI*4)
-	ADDQ    $+32, SI
-	JMP     vectors394
-
-done395:
-	SUBQ $-24, BX
-
-vectors396:
-	CMPQ    SI, BX
-	JG      done397
-	VMOVUPS (CX)(SI*4), Y0
-	VMOVUPS (DX)(SI*4), Y1
-	VADDPS  Y1, Y0, Y0
-	VMOVUPS Y0, (AX)(SI*4)
-	ADDQ    $+8, SI
-	JMP     vectors396
-
-done397:
-	ADDQ       $+8, BX
-	SUBQ       SI, BX
-	JE         none398
-	LEAQ       masks<>+0(SB), DI
-	MOVQ       $0x00000008, R8
-	SUBQ       BX, R8
-	VMOVUPS    (DI)(R8*4), Y0
-	VMASKMOVPS (CX)(SI*4), Y0, Y1
-	VMASKMOVPS (DX)(SI*4), Y0, Y2
-	VADDPS     Y2, Y1, Y1
-	VMASKMOVPS Y1, Y0, (AX)(SI*4)
-
-none398:
-	VZEROUPPER
-	RET
-
-// func subAVX2(dst *float32, a *float32, b *float32, n int)
-// Requires: AVX
-TEXT ·subAVX2(SB), NOSPLIT, $0-32
-	MOVQ dst+0(FP), AX
-	MOVQ a+8(FP), CX
-	MOVQ b+16(FP), DX
-	MOVQ n+24(FP), BX
-	XORQ SI, SI
-	SUBQ $+32, BX
-
-vectors399:
-	CMPQ    SI, BX
-	JG      done400
-	VMOVUPS (CX)(SI*4), Y0
-	VMOVUPS (DX)(SI*4), Y1
-	VSUBPS  Y1, Y0, Y0
-	VMOVUPS Y0, (AX)(SI*4)
-	VMOVUPS 32(CX)(SI*4), Y0
-	VMOVUPS 32(DX)(SI*4), Y1
-	VSUBPS  Y1, Y0, Y0
-	VMOVUPS Y0, 32(AX)(SI*4)
-	VMOVUPS 64(CX)(SI*4), Y0
-	VMOVUPS 64(DX)(SI*4), Y1
-	VSUBPS  Y1, Y0, Y0
-	VMOVUPS Y0, 64(AX)(SI*4)
-	VMOVUPS 96(CX)(SI*4), Y0
-	VMOVUPS 96(DX)(SI*4), Y1
-	VSUBPS  Y1, Y0, Y0
-	VMOVUPS Y0, 96(AX)(SI*4)
-	ADDQ    $+32, SI
-	JMP     vectors399
-
-done400:
-	SUBQ $-24, BX
-
-vectors401:
-	CMPQ    SI, BX
-	JG      done402
-	VMOVUPS (CX)(SI*4), Y0
-	VMOVUPS (DX)(SI*4), Y1
-	VSUBPS  Y1, Y0, Y0
-	VMOVUPS Y0, (AX)(SI*4)
-	ADDQ    $+8, SI
-	JMP     vectors401
-
-done402:
-	ADDQ       $+8, BX
-	SUBQ       SI, BX
-	JE         none403
-	LEAQ       masks<>+0(SB), DI
-	MOVQ       $0x00000008, R8
-	SUBQ       BX, R8
-	VMOVUPS    (DI)(R8*4), Y0
-	VMASKMOVPS (CX)(SI*4), Y0, Y1
-	VMASKMOVPS (DX)(SI*4), Y0, Y2
-	VSUBPS     Y2, Y1, Y1
-	VMASKMOVPS Y1, Y0, (AX)(SI*4)
-
-none403:
-	VZEROUPPER
-	RET
-
-// func mulAVX2(dst *float32, a *float32, b *float32, n int)
-// Requires: AVX
-TEXT ·mulAVX2(SB), NOSPLIT, $0-32
-	MOVQ dst+0(FP), AX
-	MOVQ a+8(FP), CX
-	MOVQ b+16(FP), DX
-	MOVQ n+24(FP), BX
-	XORQ SI, SI
-	SUBQ $+32, BX
-
 vectors404:
 	CMPQ    SI, BX
 	JG      done405
 	VMOVUPS (CX)(SI*4), Y0
 	VMOVUPS (DX)(SI*4), Y1
-	VMULPS  Y1, Y0, Y0
+	VADDPS  Y1, Y0, Y0
 	VMOVUPS Y0, (AX)(SI*4)
 	VMOVUPS 32(CX)(SI*4), Y0
 	VMOVUPS 32(DX)(SI*4), Y1
-	VMULPS  Y1, Y0, Y0
+	VADDPS  Y1, Y0, Y0
 	VMOVUPS Y0, 32(AX)(SI*4)
 	VMOVUPS 64(CX)(SI*4), Y0
 	VMOVUPS 64(DX)(SI*4), Y1
-	VMULPS  Y1, Y0, Y0
+	VADDPS  Y1, Y0, Y0
 	VMOVUPS Y0, 64(AX)(SI*4)
 	VMOVUPS 96(CX)(SI*4), Y0
 	VMOVUPS 96(DX)(SI*4), Y1
-	VMULPS  Y1, Y0, Y0
+	VADDPS  Y1, Y0, Y0
 	VMOVUPS Y0, 96(AX)(SI*4)
 	ADDQ    $+32, SI
 	JMP     vectors404
@@ -11038,7 +11032,7 @@ vectors406:
 	JG      done407
 	VMOVUPS (CX)(SI*4), Y0
 	VMOVUPS (DX)(SI*4), Y1
-	VMULPS  Y1, Y0, Y0
+	VADDPS  Y1, Y0, Y0
 	VMOVUPS Y0, (AX)(SI*4)
 	ADDQ    $+8, SI
 	JMP     vectors406
@@ -11053,10 +11047,196 @@ done407:
 	VMOVUPS    (DI)(R8*4), Y0
 	VMASKMOVPS (CX)(SI*4), Y0, Y1
 	VMASKMOVPS (DX)(SI*4), Y0, Y2
-	VMULPS     Y2, Y1, Y1
+	VADDPS     Y2, Y1, Y1
 	VMASKMOVPS Y1, Y0, (AX)(SI*4)
 
 none408:
+	VZEROUPPER
+	RET
+
+// func subAVX2(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX
+TEXT ·subAVX2(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+	XORQ SI, SI
+	SUBQ $+32, BX
+
+vectors409:
+	CMPQ    SI, BX
+	JG      done410
+	VMOVUPS (CX)(SI*4), Y0
+	VMOVUPS (DX)(SI*4), Y1
+	VSUBPS  Y1, Y0, Y0
+	VMOVUPS Y0, (AX)(SI*4)
+	VMOVUPS 32(CX)(SI*4), Y0
+	VMOVUPS 32(DX)(SI*4), Y1
+	VSUBPS  Y1, Y0, Y0
+	VMOVUPS Y0, 32(AX)(SI*4)
+	VMOVUPS 64(CX)(SI*4), Y0
+	VMOVUPS 64(DX)(SI*4), Y1
+	VSUBPS  Y1, Y0, Y0
+	VMOVUPS Y0, 64(AX)(SI*4)
+	VMOVUPS 96(CX)(SI*4), Y0
+	VMOVUPS 96(DX)(SI*4), Y1
+	VSUBPS  Y1, Y0, Y0
+	VMOVUPS Y0, 96(AX)(SI*4)
+	ADDQ    $+32, SI
+	JMP     vectors409
+
+done410:
+	SUBQ $-24, BX
+
+vectors411:
+	CMPQ    SI, BX
+	JG      done412
+	VMOVUPS (CX)(SI*4), Y0
+	VMOVUPS (DX)(SI*4), Y1
+	VSUBPS  Y1, Y0, Y0
+	VMOVUPS Y0, (AX)(SI*4)
+	ADDQ    $+8, SI
+	JMP     vectors411
+
+done412:
+	ADDQ       $+8, BX
+	SUBQ       SI, BX
+	JE         none413
+	LEAQ       masks<>+0(SB), DI
+	MOVQ       $0x00000008, R8
+	SUBQ       BX, R8
+	VMOVUPS    (DI)(R8*4), Y0
+	VMASKMOVPS (CX)(SI*4), Y0, Y1
+	VMASKMOVPS (DX)(SI*4), Y0, Y2
+	VSUBPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, (AX)(SI*4)
+
+none413:
+	VZEROUPPER
+	RET
+
+// func mulAVX2(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX
+TEXT ·mulAVX2(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+	XORQ SI, SI
+	SUBQ $+32, BX
+
+vectors414:
+	CMPQ    SI, BX
+	JG      done415
+	VMOVUPS (CX)(SI*4), Y0
+	VMOVUPS (DX)(SI*4), Y1
+	VMULPS  Y1, Y0, Y0
+	VMOVUPS Y0, (AX)(SI*4)
+	VMOVUPS 32(CX)(SI*4), Y0
+	VMOVUPS 32(DX)(SI*4), Y1
+	VMULPS  Y1, Y0, Y0
+	VMOVUPS Y0, 32(AX)(SI*4)
+	VMOVUPS 64(CX)(SI*4), Y0
+	VMOVUPS 64(DX)(SI*4), Y1
+	VMULPS  Y1, Y0, Y0
+	VMOVUPS Y0, 64(AX)(SI*4)
+	VMOVUPS 96(CX)(SI*4), Y0
+	VMOVUPS 96(DX)(SI*4), Y1
+	VMULPS  Y1, Y0, Y0
+	VMOVUPS Y0, 96(AX)(SI*4)
+	ADDQ    $+32, SI
+	JMP     vectors414
+
+done415:
+	SUBQ $-24, BX
+
+vectors416:
+	CMPQ    SI, BX
+	JG      done417
+	VMOVUPS (CX)(SI*4), Y0
+	VMOVUPS (DX)(SI*4), Y1
+	VMULPS  Y1, Y0, Y0
+	VMOVUPS Y0, (AX)(SI*4)
+	ADDQ    $+8, SI
+	JMP     vectors416
+
+done417:
+	ADDQ       $+8, BX
+	SUBQ       SI, BX
+	JE         none418
+	LEAQ       masks<>+0(SB), DI
+	MOVQ       $0x00000008, R8
+	SUBQ       BX, R8
+	VMOVUPS    (DI)(R8*4), Y0
+	VMASKMOVPS (CX)(SI*4), Y0, Y1
+	VMASKMOVPS (DX)(SI*4), Y0, Y2
+	VMULPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, (AX)(SI*4)
+
+none418:
+	VZEROUPPER
+	RET
+
+// func divAVX2(dst *float32, a *float32, b *float32, n int)
+// Requires: AVX
+TEXT ·divAVX2(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ b+16(FP), DX
+	MOVQ n+24(FP), BX
+	XORQ SI, SI
+	SUBQ $+32, BX
+
+vectors419:
+	CMPQ    SI, BX
+	JG      done420
+	VMOVUPS (CX)(SI*4), Y0
+	VMOVUPS (DX)(SI*4), Y1
+	VDIVPS  Y1, Y0, Y0
+	VMOVUPS Y0, (AX)(SI*4)
+	VMOVUPS 32(CX)(SI*4), Y0
+	VMOVUPS 32(DX)(SI*4), Y1
+	VDIVPS  Y1, Y0, Y0
+	VMOVUPS Y0, 32(AX)(SI*4)
+	VMOVUPS 64(CX)(SI*4), Y0
+	VMOVUPS 64(DX)(SI*4), Y1
+	VDIVPS  Y1, Y0, Y0
+	VMOVUPS Y0, 64(AX)(SI*4)
+	VMOVUPS 96(CX)(SI*4), Y0
+	VMOVUPS 96(DX)(SI*4), Y1
+	VDIVPS  Y1, Y0, Y0
+	VMOVUPS Y0, 96(AX)(SI*4)
+	ADDQ    $+32, SI
+	JMP     vectors419
+
+done420:
+	SUBQ $-24, BX
+
+vectors421:
+	CMPQ    SI, BX
+	JG      done422
+	VMOVUPS (CX)(SI*4), Y0
+	VMOVUPS (DX)(SI*4), Y1
+	VDIVPS  Y1, Y0, Y0
+	VMOVUPS Y0, (AX)(SI*4)
+	ADDQ    $+8, SI
+	JMP     vectors421
+
+done422:
+	ADDQ       $+8, BX
+	SUBQ       SI, BX
+	JE         none423
+	LEAQ       masks<>+0(SB), DI
+	MOVQ       $0x00000008, R8
+	SUBQ       BX, R8
+	VMOVUPS    (DI)(R8*4), Y0
+	VMASKMOVPS (CX)(SI*4), Y0, Y1
+	VMASKMOVPS (DX)(SI*4), Y0, Y2
+	VDIVPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, (AX)(SI*4)
+
+none423:
 	VZEROUPPER
 	RET
 
@@ -11070,9 +11250,9 @@ TEXT ·addScaledAVX2(SB), NOSPLIT, $0-32
 	XORQ         BX, BX
 	SUBQ         $+32, DX
 
-vectors409:
+vectors424:
 	CMPQ        BX, DX
-	JG          done410
+	JG          done425
 	VMOVUPS     (AX)(BX*4), Y1
 	VMOVUPS     (CX)(BX*4), Y2
 	VFMADD231PS Y0, Y2, Y1
@@ -11090,25 +11270,25 @@ vectors409:
 	VFMADD231PS Y0, Y2, Y1
 	VMOVUPS     Y1, 96(AX)(BX*4)
 	ADDQ        $+32, BX
-	JMP         vectors409
+	JMP         vectors424
 
-done410:
+done425:
 	SUBQ $-24, DX
 
-vectors411:
+vectors426:
 	CMPQ        BX, DX
-	JG          done412
+	JG          done427
 	VMOVUPS     (AX)(BX*4), Y1
 	VMOVUPS     (CX)(BX*4), Y2
 	VFMADD231PS Y0, Y2, Y1
 	VMOVUPS     Y1, (AX)(BX*4)
 	ADDQ        $+8, BX
-	JMP         vectors411
+	JMP         vectors426
 
-done412:
+done427:
 	ADDQ        $+8, DX
 	SUBQ        BX, DX
-	JE          none413
+	JE          none428
 	LEAQ        masks<>+0(SB), SI
 	MOVQ        $0x00000008, DI
 	SUBQ        DX, DI
@@ -11118,7 +11298,7 @@ done412:
 	VFMADD231PS Y0, Y3, Y2
 	VMASKMOVPS  Y2, Y1, (AX)(BX*4)
 
-none413:
+none428:
 	VZEROUPPER
 	RET
 
@@ -11132,9 +11312,9 @@ TEXT ·scaleAVX2(SB), NOSPLIT, $0-32
 	XORQ         BX, BX
 	SUBQ         $+32, DX
 
-vectors414:
+vectors429:
 	CMPQ    BX, DX
-	JG      done415
+	JG      done430
 	VMOVUPS (CX)(BX*4), Y1
 	VMULPS  Y0, Y1, Y1
 	VMOVUPS Y1, (AX)(BX*4)
@@ -11148,24 +11328,24 @@ vectors414:
 	VMULPS  Y0, Y1, Y1
 	VMOVUPS Y1, 96(AX)(BX*4)
 	ADDQ    $+32, BX
-	JMP     vectors414
+	JMP     vectors429
 
-done415:
+done430:
 	SUBQ $-24, DX
 
-vectors416:
+vectors431:
 	CMPQ    BX, DX
-	JG      done417
+	JG      done432
 	VMOVUPS (CX)(BX*4), Y1
 	VMULPS  Y0, Y1, Y1
 	VMOVUPS Y1, (AX)(BX*4)
 	ADDQ    $+8, BX
-	JMP     vectors416
+	JMP     vectors431
 
-done417:
+done432:
 	ADDQ       $+8, DX
 	SUBQ       BX, DX
-	JE         none418
+	JE         none433
 	LEAQ       masks<>+0(SB), SI
 	MOVQ       $0x00000008, DI
 	SUBQ       DX, DI
@@ -11174,7 +11354,63 @@ done417:
 	VMULPS     Y0, Y2, Y2
 	VMASKMOVPS Y2, Y1, (AX)(BX*4)
 
-none418:
+none433:
+	VZEROUPPER
+	RET
+
+// func divideAVX2(dst *float32, c float32, x *float32, n int)
+// Requires: AVX
+TEXT ·divideAVX2(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+16(FP), CX
+	VBROADCASTSS c+8(FP), Y0
+	MOVQ         n+24(FP), DX
+	XORQ         BX, BX
+	SUBQ         $+32, DX
+
+vectors434:
+	CMPQ    BX, DX
+	JG      done435
+	VMOVUPS (CX)(BX*4), Y1
+	VDIVPS  Y0, Y1, Y1
+	VMOVUPS Y1, (AX)(BX*4)
+	VMOVUPS 32(CX)(BX*4), Y1
+	VDIVPS  Y0, Y1, Y1
+	VMOVUPS Y1, 32(AX)(BX*4)
+	VMOVUPS 64(CX)(BX*4), Y1
+	VDIVPS  Y0, Y1, Y1
+	VMOVUPS Y1, 64(AX)(BX*4)
+	VMOVUPS 96(CX)(BX*4), Y1
+	VDIVPS  Y0, Y1, Y1
+	VMOVUPS Y1, 96(AX)(BX*4)
+	ADDQ    $+32, BX
+	JMP     vectors434
+
+done435:
+	SUBQ $-24, DX
+
+vectors436:
+	CMPQ    BX, DX
+	JG      done437
+	VMOVUPS (CX)(BX*4), Y1
+	VDIVPS  Y0, Y1, Y1
+	VMOVUPS Y1, (AX)(BX*4)
+	ADDQ    $+8, BX
+	JMP     vectors436
+
+done437:
+	ADDQ       $+8, DX
+	SUBQ       BX, DX
+	JE         none438
+	LEAQ       masks<>+0(SB), SI
+	MOVQ       $0x00000008, DI
+	SUBQ       DX, DI
+	VMOVUPS    (SI)(DI*4), Y1
+	VMASKMOVPS (CX)(BX*4), Y1, Y2
+	VDIVPS     Y0, Y2, Y2
+	VMASKMOVPS Y2, Y1, (AX)(BX*4)
+
+none438:
 	VZEROUPPER
 	RET
 
@@ -11189,9 +11425,9 @@ TEXT ·affineAVX2(SB), NOSPLIT, $0-40
 	XORQ         BX, BX
 	SUBQ         $+32, DX
 
-vectors419:
+vectors439:
 	CMPQ        BX, DX
-	JG          done420
+	JG          done440
 	VMOVUPS     (CX)(BX*4), Y2
 	VFMADD213PS Y1, Y0, Y2
 	VMOVUPS     Y2, (AX)(BX*4)
@@ -11205,24 +11441,24 @@ vectors419:
 	VFMADD213PS Y1, Y0, Y2
 	VMOVUPS     Y2, 96(AX)(BX*4)
 	ADDQ        $+32, BX
-	JMP         vectors419
+	JMP         vectors439
 
-done420:
+done440:
 	SUBQ $-24, DX
 
-vectors421:
+vectors441:
 	CMPQ        BX, DX
-	JG          done422
+	JG          done442
 	VMOVUPS     (CX)(BX*4), Y2
 	VFMADD213PS Y1, Y0, Y2
 	VMOVUPS     Y2, (AX)(BX*4)
 	ADDQ        $+8, BX
-	JMP         vectors421
+	JMP         vectors441
 
-done422:
+done442:
 	ADDQ        $+8, DX
 	SUBQ        BX, DX
-	JE          none423
+	JE          none443
 	LEAQ        masks<>+0(SB), SI
 	MOVQ        $0x00000008, DI
 	SUBQ        DX, DI
@@ -11231,7 +11467,7 @@ done422:
 	VFMADD213PS Y1, Y0, Y3
 	VMASKMOVPS  Y3, Y2, (AX)(BX*4)
 
-none423:
+none443:
 	VZEROUPPER
 	RET
 
@@ -11244,9 +11480,9 @@ TEXT ·sqrtAVX2(SB), NOSPLIT, $0-24
 	XORQ BX, BX
 	SUBQ $+16, DX
 
-vectors424:
+vectors444:
 	CMPQ    BX, DX
-	JG      done425
+	JG      done445
 	VMOVUPS (CX)(BX*4), Y0
 	VSQRTPS Y0, Y0
 	VMOVUPS Y0, (AX)(BX*4)
@@ -11254,24 +11490,24 @@ vectors424:
 	VSQRTPS Y0, Y0
 	VMOVUPS Y0, 32(AX)(BX*4)
 	ADDQ    $+16, BX
-	JMP     vectors424
+	JMP     vectors444
 
-done425:
+done445:
 	SUBQ $-8, DX
 
-vectors426:
+vectors446:
 	CMPQ    BX, DX
-	JG      done427
+	JG      done447
 	VMOVUPS (CX)(BX*4), Y0
 	VSQRTPS Y0, Y0
 	VMOVUPS Y0, (AX)(BX*4)
 	ADDQ    $+8, BX
-	JMP     vectors426
+	JMP     vectors446
 
-done427:
+done447:
 	ADDQ       $+8, DX
 	SUBQ       BX, DX
-	JE         none428
+	JE         none448
 	LEAQ       masks<>+0(SB), SI
 	MOVQ       $0x00000008, DI
 	SUBQ       DX, DI
@@ -11280,7 +11516,7 @@ done427:
 	VSQRTPS    Y1, Y1
 	VMASKMOVPS Y1, Y0, (AX)(BX*4)
 
-none428:
+none448:
 	VZEROUPPER
 	RET
 
@@ -11293,9 +11529,9 @@ TEXT ·expAVX2(SB), NOSPLIT, $0-24
 	XORQ BX, BX
 	SUBQ $+16, DX
 
-vectors429:
+vectors449:
 	CMPQ         BX, DX
-	JG           done430
+	JG           done450
 	VMOVUPS      (CX)(BX*4), Y0
 	VMOVUPS      allc2d20000<>+0(SB), Y1
 	VMAXPS       Y0, Y1, Y0
@@ -11353,14 +11589,14 @@ vectors429:
 	VMOVAPS      Y2, Y0
 	VMOVUPS      Y0, 32(AX)(BX*4)
 	ADDQ         $+16, BX
-	JMP          vectors429
+	JMP          vectors449
 
-done430:
+done450:
 	SUBQ $-8, DX
 
-vectors431:
+vectors451:
 	CMPQ         BX, DX
-	JG           done432
+	JG           done452
 	VMOVUPS      (CX)(BX*4), Y0
 	VMOVUPS      allc2d20000<>+0(SB), Y1
 	VMAXPS       Y0, Y1, Y0
@@ -11390,12 +11626,12 @@ vectors431:
 	VMOVAPS      Y2, Y0
 	VMOVUPS      Y0, (AX)(BX*4)
 	ADDQ         $+8, BX
-	JMP          vectors431
+	JMP          vectors451
 
-done432:
+done452:
 	ADDQ         $+8, DX
 	SUBQ         BX, DX
-	JE           none433
+	JE           none453
 	LEAQ         masks<>+0(SB), SI
 	MOVQ         $0x00000008, DI
 	SUBQ         DX, DI
@@ -11429,7 +11665,7 @@ done432:
 	VMOVAPS      Y3, Y1
 	VMASKMOVPS   Y1, Y0, (AX)(BX*4)
 
-none433:
+none453:
 	VZEROUPPER
 	RET
 
@@ -11452,9 +11688,9 @@ TEXT ·sigmoidAVX2(SB), NOSPLIT, $0-24
 	XORQ BX, BX
 	SUBQ $+16, DX
 
-vectors434:
+vectors454:
 	CMPQ         BX, DX
-	JG           done435
+	JG           done455
 	VMOVUPS      (CX)(BX*4), Y0
 	VMULPS       allbf800000<>+0(SB), Y0, Y0
 	VMOVUPS      allc2d20000<>+0(SB), Y1
@@ -11522,14 +11758,14 @@ vectors434:
 	VDIVPS       Y0, Y1, Y1
 	VMOVUPS      Y1, 32(AX)(BX*4)
 	ADDQ         $+16, BX
-	JMP          vectors434
+	JMP          vectors454
 
-done435:
+done455:
 	SUBQ $-8, DX
 
-vectors436:
+vectors456:
 	CMPQ         BX, DX
-	JG           done437
+	JG           done457
 	VMOVUPS      (CX)(BX*4), Y0
 	VMULPS       allbf800000<>+0(SB), Y0, Y0
 	VMOVUPS      allc2d20000<>+0(SB), Y1
@@ -11564,12 +11800,12 @@ vectors436:
 	VDIVPS       Y0, Y1, Y1
 	VMOVUPS      Y1, (AX)(BX*4)
 	ADDQ         $+8, BX
-	JMP          vectors436
+	JMP          vectors456
 
-done437:
+done457:
 	ADDQ         $+8, DX
 	SUBQ         BX, DX
-	JE           none438
+	JE           none458
 	LEAQ         masks<>+0(SB), SI
 	MOVQ         $0x00000008, DI
 	SUBQ         DX, DI
@@ -11608,7 +11844,7 @@ done437:
 	VDIVPS       Y1, Y2, Y2
 	VMASKMOVPS   Y2, Y0, (AX)(BX*4)
 
-none438:
+none458:
 	VZEROUPPER
 	RET
 
@@ -11621,9 +11857,9 @@ TEXT ·geluAVX2(SB), NOSPLIT, $0-24
 	XORQ BX, BX
 	SUBQ $+8, DX
 
-vectors439:
+vectors459:
 	CMPQ         BX, DX
-	JG           done440
+	JG           done460
 	VMOVUPS      (CX)(BX*4), Y0
 	VMULPS       Y0, Y0, Y1
 	VMULPS       allbf000000<>+0(SB), Y1, Y1
@@ -11673,12 +11909,12 @@ vectors439:
 	VMULPS       Y0, Y1, Y1
 	VMOVUPS      Y1, (AX)(BX*4)
 	ADDQ         $+8, BX
-	JMP          vectors439
+	JMP          vectors459
 
-done440:
+done460:
 	ADDQ         $+8, DX
 	SUBQ         BX, DX
-	JE           none441
+	JE           none461
 	LEAQ         masks<>+0(SB), SI
 	MOVQ         $0x00000008, DI
 	SUBQ         DX, DI
@@ -11732,7 +11968,7 @@ done440:
 	VMULPS       Y1, Y2, Y2
 	VMASKMOVPS   Y2, Y0, (AX)(BX*4)
 
-none441:
+none461:
 	VZEROUPPER
 	RET
 
@@ -11746,9 +11982,9 @@ TEXT ·geluGradAVX2(SB), NOSPLIT, $0-32
 	XORQ SI, SI
 	SUBQ $+8, BX
 
-vectors442:
+vectors462:
 	CMPQ         SI, BX
-	JG           done443
+	JG           done463
 	VMOVUPS      (CX)(SI*4), Y0
 	VMULPS       Y0, Y0, Y1
 	VMULPS       allbf000000<>+0(SB), Y1, Y1
@@ -11801,12 +12037,12 @@ vectors442:
 	VMULPS       Y0, Y2, Y2
 	VMOVUPS      Y2, (AX)(SI*4)
 	ADDQ         $+8, SI
-	JMP          vectors442
+	JMP          vectors462
 
-done443:
+done463:
 	ADDQ         $+8, BX
 	SUBQ         SI, BX
-	JE           none444
+	JE           none464
 	LEAQ         masks<>+0(SB), DI
 	MOVQ         $0x00000008, R8
 	SUBQ         BX, R8
@@ -11863,7 +12099,7 @@ done443:
 	VMULPS       Y1, Y3, Y3
 	VMASKMOVPS   Y3, Y0, (AX)(SI*4)
 
-none444:
+none464:
 	VZEROUPPER
 	RET
 
@@ -11876,9 +12112,9 @@ TEXT ·quickGELUAVX2(SB), NOSPLIT, $0-24
 	XORQ BX, BX
 	SUBQ $+32, DX
 
-vectors445:
+vectors465:
 	CMPQ         BX, DX
-	JG           done446
+	JG           done466
 	VMOVUPS      (CX)(BX*4), Y0
 	VMULPS       allbfd9db23<>+0(SB), Y0, Y0
 	VMOVUPS      allc2d20000<>+0(SB), Y1
@@ -12008,14 +12244,14 @@ vectors445:
 	VDIVPS       Y0, Y1, Y1
 	VMOVUPS      Y1, 96(AX)(BX*4)
 	ADDQ         $+32, BX
-	JMP          vectors445
+	JMP          vectors465
 
-done446:
+done466:
 	SUBQ $-24, DX
 
-vectors447:
+vectors467:
 	CMPQ         BX, DX
-	JG           done448
+	JG           done468
 	VMOVUPS      (CX)(BX*4), Y0
 	VMULPS       allbfd9db23<>+0(SB), Y0, Y0
 	VMOVUPS      allc2d20000<>+0(SB), Y1
@@ -12049,12 +12285,12 @@ vectors447:
 	VDIVPS       Y0, Y1, Y1
 	VMOVUPS      Y1, (AX)(BX*4)
 	ADDQ         $+8, BX
-	JMP          vectors447
+	JMP          vectors467
 
-done448:
+done468:
 	ADDQ         $+8, DX
 	SUBQ         BX, DX
-	JE           none449
+	JE           none469
 	LEAQ         masks<>+0(SB), SI
 	MOVQ         $0x00000008, DI
 	SUBQ         DX, DI
@@ -12092,7 +12328,7 @@ done448:
 	VDIVPS       Y1, Y2, Y2
 	VMASKMOVPS   Y2, Y0, (AX)(BX*4)
 
-none449:
+none469:
 	VZEROUPPER
 	RET
 
@@ -12106,9 +12342,9 @@ TEXT ·quickGELUGradAVX2(SB), NOSPLIT, $0-32
 	XORQ SI, SI
 	SUBQ $+16, BX
 
-vectors450:
+vectors470:
 	CMPQ         SI, BX
-	JG           done451
+	JG           done471
 	VMOVUPS      (CX)(SI*4), Y0
 	VMULPS       allbfd9db23<>+0(SB), Y0, Y0
 	VMOVAPS      Y0, Y1
@@ -12188,14 +12424,14 @@ vectors450:
 	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, 32(AX)(SI*4)
 	ADDQ         $+16, SI
-	JMP          vectors450
+	JMP          vectors470
 
-done451:
+done471:
 	SUBQ $-8, BX
 
-vectors452:
+vectors472:
 	CMPQ         SI, BX
-	JG           done453
+	JG           done473
 	VMOVUPS      (CX)(SI*4), Y0
 	VMULPS       allbfd9db23<>+0(SB), Y0, Y0
 	VMOVAPS      Y0, Y1
@@ -12236,12 +12472,12 @@ vectors452:
 	VMULPS       Y1, Y0, Y0
 	VMOVUPS      Y0, (AX)(SI*4)
 	ADDQ         $+8, SI
-	JMP          vectors452
+	JMP          vectors472
 
-done453:
+done473:
 	ADDQ         $+8, BX
 	SUBQ         SI, BX
-	JE           none454
+	JE           none474
 	LEAQ         masks<>+0(SB), DI
 	MOVQ         $0x00000008, R8
 	SUBQ         BX, R8
@@ -12286,7 +12522,7 @@ done453:
 	VMULPS       Y2, Y1, Y1
 	VMASKMOVPS   Y1, Y0, (AX)(SI*4)
 
-none454:
+none474:
 	VZEROUPPER
 	RET
 
@@ -12302,9 +12538,9 @@ TEXT ·momentAVX2(SB), NOSPLIT, $0-40
 	XORQ         SI, SI
 	SUBQ         $+32, BX
 
-vectors455:
+vectors475:
 	CMPQ        SI, BX
-	JG          done456
+	JG          done476
 	VMOVUPS     (CX)(SI*4), Y2
 	VMOVUPS     (DX)(SI*4), Y3
 	VMULPS      Y1, Y3, Y3
@@ -12326,26 +12562,26 @@ vectors455:
 	VFMADD231PS Y0, Y2, Y3
 	VMOVUPS     Y3, 96(AX)(SI*4)
 	ADDQ        $+32, SI
-	JMP         vectors455
+	JMP         vectors475
 
-done456:
+done476:
 	SUBQ $-24, BX
 
-vectors457:
+vectors477:
 	CMPQ        SI, BX
-	JG          done458
+	JG          done478
 	VMOVUPS     (CX)(SI*4), Y2
 	VMOVUPS     (DX)(SI*4), Y3
 	VMULPS      Y1, Y3, Y3
 	VFMADD231PS Y0, Y2, Y3
 	VMOVUPS     Y3, (AX)(SI*4)
 	ADDQ        $+8, SI
-	JMP         vectors457
+	JMP         vectors477
 
-done458:
+done478:
 	ADDQ        $+8, BX
 	SUBQ        SI, BX
-	JE          none459
+	JE          none479
 	LEAQ        masks<>+0(SB), DI
 	MOVQ        $0x00000008, R8
 	SUBQ        BX, R8
@@ -12356,7 +12592,7 @@ done458:
 	VFMADD231PS Y0, Y3, Y4
 	VMASKMOVPS  Y4, Y2, (AX)(SI*4)
 
-none459:
+none479:
 	VZEROUPPER
 	RET
 
@@ -12372,9 +12608,9 @@ TEXT ·squareMomentAVX2(SB), NOSPLIT, $0-40
 	XORQ         SI, SI
 	SUBQ         $+32, BX
 
-vectors460:
+vectors480:
 	CMPQ        SI, BX
-	JG          done461
+	JG          done481
 	VMOVUPS     (CX)(SI*4), Y2
 	VMOVUPS     (DX)(SI*4), Y3
 	VMULPS      Y3, Y3, Y3
@@ -12400,14 +12636,14 @@ vectors460:
 	VFMADD231PS Y0, Y2, Y3
 	VMOVUPS     Y3, 96(AX)(SI*4)
 	ADDQ        $+32, SI
-	JMP         vectors460
+	JMP         vectors480
 
-done461:
+done481:
 	SUBQ $-24, BX
 
-vectors462:
+vectors482:
 	CMPQ        SI, BX
-	JG          done463
+	JG          done483
 	VMOVUPS     (CX)(SI*4), Y2
 	VMOVUPS     (DX)(SI*4), Y3
 	VMULPS      Y3, Y3, Y3
@@ -12415,12 +12651,12 @@ vectors462:
 	VFMADD231PS Y0, Y2, Y3
 	VMOVUPS     Y3, (AX)(SI*4)
 	ADDQ        $+8, SI
-	JMP         vectors462
+	JMP         vectors482
 
-done463:
+done483:
 	ADDQ        $+8, BX
 	SUBQ        SI, BX
-	JE          none464
+	JE          none484
 	LEAQ        masks<>+0(SB), DI
 	MOVQ        $0x00000008, R8
 	SUBQ        BX, R8
@@ -12432,7 +12668,7 @@ done463:
 	VFMADD231PS Y0, Y3, Y4
 	VMASKMOVPS  Y4, Y2, (AX)(SI*4)
 
-none464:
+none484:
 	VZEROUPPER
 	RET
 
@@ -12451,9 +12687,9 @@ TEXT ·adamWAVX2(SB), NOSPLIT, $0-56
 	XORQ         DI, DI
 	SUBQ         $+16, SI
 
-vectors465:
+vectors485:
 	CMPQ        DI, SI
-	JG          done466
+	JG          done486
 	VMOVUPS     (BX)(DI*4), Y4
 	VMOVUPS     (DX)(DI*4), Y5
 	VMOVUPS     (CX)(DI*4), Y6
@@ -12475,14 +12711,14 @@ vectors465:
 	VFMSUB213PS Y5, Y0, Y6
 	VMOVUPS     Y6, 32(AX)(DI*4)
 	ADDQ        $+16, DI
-	JMP         vectors465
+	JMP         vectors485
 
-done466:
+done486:
 	SUBQ $-8, SI
 
-vectors467:
+vectors487:
 	CMPQ        DI, SI
-	JG          done468
+	JG          done488
 	VMOVUPS     (BX)(DI*4), Y4
 	VMOVUPS     (DX)(DI*4), Y5
 	VMOVUPS     (CX)(DI*4), Y6
@@ -12494,12 +12730,12 @@ vectors467:
 	VFMSUB213PS Y5, Y0, Y6
 	VMOVUPS     Y6, (AX)(DI*4)
 	ADDQ        $+8, DI
-	JMP         vectors467
+	JMP         vectors487
 
-done468:
+done488:
 	ADDQ        $+8, SI
 	SUBQ        DI, SI
-	JE          none469
+	JE          none489
 	LEAQ        masks<>+0(SB), R8
 	MOVQ        $0x00000008, R9
 	SUBQ        SI, R9
@@ -12515,7 +12751,7 @@ done468:
 	VFMSUB213PS Y6, Y0, Y7
 	VMASKMOVPS  Y7, Y4, (AX)(DI*4)
 
-none469:
+none489:
 	VZEROUPPER
 	RET
 
@@ -12531,9 +12767,9 @@ TEXT ·sumAVX2(SB), NOSPLIT, $0-20
 	XORQ   DX, DX
 	SUBQ   $+32, CX
 
-vectors470:
+vectors490:
 	CMPQ    DX, CX
-	JG      done471
+	JG      done491
 	VMOVUPS (AX)(DX*4), Y4
 	VADDPS  Y4, Y0, Y0
 	VMOVUPS 32(AX)(DX*4), Y4
@@ -12543,23 +12779,23 @@ vectors470:
 	VMOVUPS 96(AX)(DX*4), Y4
 	VADDPS  Y4, Y3, Y3
 	ADDQ    $+32, DX
-	JMP     vectors470
+	JMP     vectors490
 
-done471:
+done491:
 	SUBQ $-24, CX
 
-vectors472:
+vectors492:
 	CMPQ    DX, CX
-	JG      done473
+	JG      done493
 	VMOVUPS (AX)(DX*4), Y4
 	VADDPS  Y4, Y0, Y0
 	ADDQ    $+8, DX
-	JMP     vectors472
+	JMP     vectors492
 
-done473:
+done493:
 	ADDQ       $+8, CX
 	SUBQ       DX, CX
-	JE         none474
+	JE         none494
 	LEAQ       masks<>+0(SB), BX
 	MOVQ       $0x00000008, SI
 	SUBQ       CX, SI
@@ -12567,7 +12803,7 @@ done473:
 	VMASKMOVPS (AX)(DX*4), Y4, Y4
 	VADDPS     Y4, Y0, Y0
 
-none474:
+none494:
 	VADDPS       Y2, Y0, Y0
 	VADDPS       Y3, Y1, Y1
 	VADDPS       Y1, Y0, Y0
@@ -12594,9 +12830,9 @@ TEXT ·dotAVX2(SB), NOSPLIT, $0-28
 	XORQ   BX, BX
 	SUBQ   $+32, DX
 
-vectors475:
+vectors495:
 	CMPQ        BX, DX
-	JG          done476
+	JG          done496
 	VMOVUPS     (AX)(BX*4), Y4
 	VMOVUPS     (CX)(BX*4), Y5
 	VFMADD231PS Y4, Y5, Y0
@@ -12610,24 +12846,24 @@ vectors475:
 	VMOVUPS     96(CX)(BX*4), Y5
 	VFMADD231PS Y4, Y5, Y3
 	ADDQ        $+32, BX
-	JMP         vectors475
+	JMP         vectors495
 
-done476:
+done496:
 	SUBQ $-24, DX
 
-vectors477:
+vectors497:
 	CMPQ        BX, DX
-	JG          done478
+	JG          done498
 	VMOVUPS     (AX)(BX*4), Y4
 	VMOVUPS     (CX)(BX*4), Y5
 	VFMADD231PS Y4, Y5, Y0
 	ADDQ        $+8, BX
-	JMP         vectors477
+	JMP         vectors497
 
-done478:
+done498:
 	ADDQ        $+8, DX
 	SUBQ        BX, DX
-	JE          none479
+	JE          none499
 	LEAQ        masks<>+0(SB), SI
 	MOVQ        $0x00000008, DI
 	SUBQ        DX, DI
@@ -12636,7 +12872,7 @@ done478:
 	VMASKMOVPS  (CX)(BX*4), Y4, Y4
 	VFMADD231PS Y5, Y4, Y0
 
-none479:
+none499:
 	VADDPS       Y2, Y0, Y0
 	VADDPS       Y3, Y1, Y1
 	VADDPS       Y1, Y0, Y0
@@ -12663,9 +12899,9 @@ TEXT ·deviationAVX2(SB), NOSPLIT, $0-28
 	XORQ         DX, DX
 	SUBQ         $+32, CX
 
-vectors480:
+vectors500:
 	CMPQ        DX, CX
-	JG          done481
+	JG          done501
 	VMOVUPS     (AX)(DX*4), Y5
 	VSUBPS      Y0, Y5, Y5
 	VFMADD231PS Y5, Y5, Y1
@@ -12679,24 +12915,24 @@ vectors480:
 	VSUBPS      Y0, Y5, Y5
 	VFMADD231PS Y5, Y5, Y4
 	ADDQ        $+32, DX
-	JMP         vectors480
+	JMP         vectors500
 
-done481:
+done501:
 	SUBQ $-24, CX
 
-vectors482:
+vectors502:
 	CMPQ        DX, CX
-	JG          done483
+	JG          done503
 	VMOVUPS     (AX)(DX*4), Y5
 	VSUBPS      Y0, Y5, Y5
 	VFMADD231PS Y5, Y5, Y1
 	ADDQ        $+8, DX
-	JMP         vectors482
+	JMP         vectors502
 
-done483:
+done503:
 	ADDQ        $+8, CX
 	SUBQ        DX, CX
-	JE          none484
+	JE          none504
 	LEAQ        masks<>+0(SB), BX
 	MOVQ        $0x00000008, SI
 	SUBQ        CX, SI
@@ -12706,7 +12942,7 @@ done483:
 	VANDPS      Y5, Y6, Y6
 	VFMADD231PS Y6, Y6, Y1
 
-none484:
+none504:
 	VADDPS       Y3, Y1, Y1
 	VADDPS       Y4, Y2, Y2
 	VADDPS       Y2, Y1, Y1
@@ -12738,9 +12974,9 @@ TEXT ·maxAVX2(SB), NOSPLIT, $0-24
 	XORQ    DX, DX
 	SUBQ    $+32, CX
 
-vectors485:
+vectors505:
 	CMPQ    DX, CX
-	JG      done486
+	JG      done506
 	VMOVUPS (AX)(DX*4), Y6
 	VMAXPS  Y6, Y1, Y1
 	VCMPPS  $0x03, Y6, Y6, Y6
@@ -12758,25 +12994,25 @@ vectors485:
 	VCMPPS  $0x03, Y6, Y6, Y6
 	VORPS   Y6, Y5, Y5
 	ADDQ    $+32, DX
-	JMP     vectors485
+	JMP     vectors505
 
-done486:
+done506:
 	SUBQ $-24, CX
 
-vectors487:
+vectors507:
 	CMPQ    DX, CX
-	JG      done488
+	JG      done508
 	VMOVUPS (AX)(DX*4), Y6
 	VMAXPS  Y6, Y1, Y1
 	VCMPPS  $0x03, Y6, Y6, Y6
 	VORPS   Y6, Y5, Y5
 	ADDQ    $+8, DX
-	JMP     vectors487
+	JMP     vectors507
 
-done488:
+done508:
 	ADDQ       $+8, CX
 	SUBQ       DX, CX
-	JE         none489
+	JE         none509
 	LEAQ       masks<>+0(SB), BX
 	MOVQ       $0x00000008, SI
 	SUBQ       CX, SI
@@ -12787,7 +13023,7 @@ done488:
 	VCMPPS     $0x03, Y7, Y7, Y7
 	VORPS      Y7, Y5, Y5
 
-none489:
+none509:
 	VMAXPS       Y3, Y1, Y1
 	VMAXPS       Y4, Y2, Y2
 	VMAXPS       Y2, Y1, Y1
@@ -12821,9 +13057,9 @@ TEXT ·expSumAVX2(SB), NOSPLIT, $0-36
 	XORQ         BX, BX
 	SUBQ         $+16, DX
 
-vectors490:
+vectors510:
 	CMPQ         BX, DX
-	JG           done491
+	JG           done511
 	VMOVUPS      (CX)(BX*4), Y4
 	VFMSUB213PS  Y1, Y0, Y4
 	VMOVUPS      allc2d20000<>+0(SB), Y5
@@ -12885,14 +13121,14 @@ vectors490:
 	VMOVUPS      Y4, 32(AX)(BX*4)
 	VADDPS       Y4, Y3, Y3
 	ADDQ         $+16, BX
-	JMP          vectors490
+	JMP          vectors510
 
-done491:
+done511:
 	SUBQ $-8, DX
 
-vectors492:
+vectors512:
 	CMPQ         BX, DX
-	JG           done493
+	JG           done513
 	VMOVUPS      (CX)(BX*4), Y4
 	VFMSUB213PS  Y1, Y0, Y4
 	VMOVUPS      allc2d20000<>+0(SB), Y5
@@ -12924,12 +13160,12 @@ vectors492:
 	VMOVUPS      Y4, (AX)(BX*4)
 	VADDPS       Y4, Y2, Y2
 	ADDQ         $+8, BX
-	JMP          vectors492
+	JMP          vectors512
 
-done493:
+done513:
 	ADDQ         $+8, DX
 	SUBQ         BX, DX
-	JE           none494
+	JE           none514
 	LEAQ         masks<>+0(SB), SI
 	MOVQ         $0x00000008, DI
 	SUBQ         DX, DI
@@ -12966,7 +13202,7 @@ done493:
 	VANDPS       Y4, Y5, Y5
 	VADDPS       Y5, Y2, Y2
 
-none494:
+none514:
 	VADDPS       Y3, Y2, Y2
 	VEXTRACTF128 $0x01, Y2, X0
 	VADDPS       X0, X2, X2
@@ -12989,9 +13225,9 @@ TEXT ·sumExpAVX2(SB), NOSPLIT, $0-28
 	XORQ         DX, DX
 	SUBQ         $+16, CX
 
-vectors495:
+vectors515:
 	CMPQ         DX, CX
-	JG           done496
+	JG           done516
 	VMOVUPS      (AX)(DX*4), Y3
 	VSUBPS       Y0, Y3, Y3
 	VMOVUPS      allc2d20000<>+0(SB), Y4
@@ -13051,14 +13287,14 @@ vectors495:
 	VMOVAPS      Y5, Y3
 	VADDPS       Y3, Y2, Y2
 	ADDQ         $+16, DX
-	JMP          vectors495
+	JMP          vectors515
 
-done496:
+done516:
 	SUBQ $-8, CX
 
-vectors497:
+vectors517:
 	CMPQ         DX, CX
-	JG           done498
+	JG           done518
 	VMOVUPS      (AX)(DX*4), Y3
 	VSUBPS       Y0, Y3, Y3
 	VMOVUPS      allc2d20000<>+0(SB), Y4
@@ -13089,12 +13325,12 @@ vectors497:
 	VMOVAPS      Y5, Y3
 	VADDPS       Y3, Y1, Y1
 	ADDQ         $+8, DX
-	JMP          vectors497
+	JMP          vectors517
 
-done498:
+done518:
 	ADDQ         $+8, CX
 	SUBQ         DX, CX
-	JE           none499
+	JE           none519
 	LEAQ         masks<>+0(SB), BX
 	MOVQ         $0x00000008, SI
 	SUBQ         CX, SI
@@ -13130,7 +13366,7 @@ done498:
 	VANDPS       Y3, Y4, Y4
 	VADDPS       Y4, Y1, Y1
 
-none499:
+none519:
 	VADDPS       Y2, Y1, Y1
 	VEXTRACTF128 $0x01, Y1, X0
 	VADDPS       X0, X1, X1
@@ -13153,9 +13389,9 @@ TEXT ·mulDiffAVX2(SB), NOSPLIT, $0-40
 	XORQ         SI, SI
 	SUBQ         $+32, BX
 
-vectors500:
+vectors520:
 	CMPQ    SI, BX
-	JG      done501
+	JG      done521
 	VMOVUPS (DX)(SI*4), Y1
 	VSUBPS  Y0, Y1, Y1
 	VMOVUPS (CX)(SI*4), Y2
@@ -13177,26 +13413,26 @@ vectors500:
 	VMULPS  Y2, Y1, Y1
 	VMOVUPS Y1, 96(AX)(SI*4)
 	ADDQ    $+32, SI
-	JMP     vectors500
+	JMP     vectors520
 
-done501:
+done521:
 	SUBQ $-24, BX
 
-vectors502:
+vectors522:
 	CMPQ    SI, BX
-	JG      done503
+	JG      done523
 	VMOVUPS (DX)(SI*4), Y1
 	VSUBPS  Y0, Y1, Y1
 	VMOVUPS (CX)(SI*4), Y2
 	VMULPS  Y2, Y1, Y1
 	VMOVUPS Y1, (AX)(SI*4)
 	ADDQ    $+8, SI
-	JMP     vectors502
+	JMP     vectors522
 
-done503:
+done523:
 	ADDQ       $+8, BX
 	SUBQ       SI, BX
-	JE         none504
+	JE         none524
 	LEAQ       masks<>+0(SB), DI
 	MOVQ       $0x00000008, R8
 	SUBQ       BX, R8
@@ -13207,7 +13443,7 @@ done503:
 	VMULPS     Y0, Y2, Y2
 	VMASKMOVPS Y2, Y1, (AX)(SI*4)
 
-none504:
+none524:
 	VZEROUPPER
 	RET
 
@@ -13224,9 +13460,9 @@ TEXT ·normalizeAVX2(SB), NOSPLIT, $0-48
 	XORQ         DI, DI
 	SUBQ         $+16, SI
 
-vectors505:
+vectors525:
 	CMPQ        DI, SI
-	JG          done506
+	JG          done526
 	VMOVUPS     (CX)(DI*4), Y2
 	VSUBPS      Y0, Y2, Y2
 	VMULPS      Y1, Y2, Y2
@@ -13242,14 +13478,14 @@ vectors505:
 	VFMADD213PS Y3, Y4, Y2
 	VMOVUPS     Y2, 32(AX)(DI*4)
 	ADDQ        $+16, DI
-	JMP         vectors505
+	JMP         vectors525
 
-done506:
+done526:
 	SUBQ $-8, SI
 
-vectors507:
+vectors527:
 	CMPQ        DI, SI
-	JG          done508
+	JG          done528
 	VMOVUPS     (CX)(DI*4), Y2
 	VSUBPS      Y0, Y2, Y2
 	VMULPS      Y1, Y2, Y2
@@ -13258,12 +13494,12 @@ vectors507:
 	VFMADD213PS Y3, Y4, Y2
 	VMOVUPS     Y2, (AX)(DI*4)
 	ADDQ        $+8, DI
-	JMP         vectors507
+	JMP         vectors527
 
-done508:
+done528:
 	ADDQ        $+8, SI
 	SUBQ        DI, SI
-	JE          none509
+	JE          none529
 	LEAQ        masks<>+0(SB), R8
 	MOVQ        $0x00000008, R9
 	SUBQ        SI, R9
@@ -13276,7 +13512,7 @@ done508:
 	VFMADD213PS Y0, Y1, Y3
 	VMASKMOVPS  Y3, Y2, (AX)(DI*4)
 
-none509:
+none529:
 	VZEROUPPER
 	RET
 
@@ -13291,9 +13527,9 @@ TEXT ·standardiseAVX2(SB), NOSPLIT, $0-32
 	XORQ         BX, BX
 	SUBQ         $+32, DX
 
-vectors510:
+vectors530:
 	CMPQ    BX, DX
-	JG      done511
+	JG      done531
 	VMOVUPS (CX)(BX*4), Y2
 	VSUBPS  Y0, Y2, Y2
 	VMULPS  Y1, Y2, Y2
@@ -13311,25 +13547,25 @@ vectors510:
 	VMULPS  Y1, Y2, Y2
 	VMOVUPS Y2, 96(AX)(BX*4)
 	ADDQ    $+32, BX
-	JMP     vectors510
+	JMP     vectors530
 
-done511:
+done531:
 	SUBQ $-24, DX
 
-vectors512:
+vectors532:
 	CMPQ    BX, DX
-	JG      done513
+	JG      done533
 	VMOVUPS (CX)(BX*4), Y2
 	VSUBPS  Y0, Y2, Y2
 	VMULPS  Y1, Y2, Y2
 	VMOVUPS Y2, (AX)(BX*4)
 	ADDQ    $+8, BX
-	JMP     vectors512
+	JMP     vectors532
 
-done513:
+done533:
 	ADDQ       $+8, DX
 	SUBQ       BX, DX
-	JE         none514
+	JE         none534
 	LEAQ       masks<>+0(SB), SI
 	MOVQ       $0x00000008, DI
 	SUBQ       DX, DI
@@ -13339,7 +13575,7 @@ done513:
 	VMULPS     Y1, Y3, Y3
 	VMASKMOVPS Y3, Y2, (AX)(BX*4)
 
-none514:
+none534:
 	VZEROUPPER
 	RET
 
@@ -13355,9 +13591,9 @@ TEXT ·addStandardisedAVX2(SB), NOSPLIT, $0-40
 	XORQ         SI, SI
 	SUBQ         $+32, BX
 
-vectors515:
+vectors535:
 	CMPQ        SI, BX
-	JG          done516
+	JG          done536
 	VMOVUPS     (CX)(SI*4), Y2
 	VMOVUPS     (AX)(SI*4), Y3
 	VSUBPS      Y0, Y2, Y2
@@ -13387,14 +13623,14 @@ vectors515:
 	VFMADD231PS Y4, Y2, Y3
 	VMOVUPS     Y3, 96(AX)(SI*4)
 	ADDQ        $+32, SI
-	JMP         vectors515
+	JMP         vectors535
 
-done516:
+done536:
 	SUBQ $-24, BX
 
-vectors517:
+vectors537:
 	CMPQ        SI, BX
-	JG          done518
+	JG          done538
 	VMOVUPS     (CX)(SI*4), Y2
 	VMOVUPS     (AX)(SI*4), Y3
 	VSUBPS      Y0, Y2, Y2
@@ -13403,12 +13639,12 @@ vectors517:
 	VFMADD231PS Y4, Y2, Y3
 	VMOVUPS     Y3, (AX)(SI*4)
 	ADDQ        $+8, SI
-	JMP         vectors517
+	JMP         vectors537
 
-done518:
+done538:
 	ADDQ        $+8, BX
 	SUBQ        SI, BX
-	JE          none519
+	JE          none539
 	LEAQ        masks<>+0(SB), DI
 	MOVQ        $0x00000008, R8
 	SUBQ        BX, R8
@@ -13421,7 +13657,7 @@ done518:
 	VFMADD231PS Y0, Y3, Y4
 	VMASKMOVPS  Y4, Y2, (AX)(SI*4)
 
-none519:
+none539:
 	VZEROUPPER
 	RET
 
@@ -13440,9 +13676,9 @@ TEXT ·normSumsAVX2(SB), NOSPLIT, $0-48
 	XORQ         SI, SI
 	SUBQ         $+16, BX
 
-vectors520:
+vectors540:
 	CMPQ        SI, BX
-	JG          done521
+	JG          done541
 	VMOVUPS     (CX)(SI*4), Y5
 	VMOVUPS     (AX)(SI*4), Y6
 	VMOVUPS     (DX)(SI*4), Y7
@@ -13458,14 +13694,14 @@ vectors520:
 	VSUBPS      Y0, Y6, Y6
 	VFMADD231PS Y6, Y5, Y4
 	ADDQ        $+16, SI
-	JMP         vectors520
+	JMP         vectors540
 
-done521:
+done541:
 	SUBQ $-8, BX
 
-vectors522:
+vectors542:
 	CMPQ        SI, BX
-	JG          done523
+	JG          done543
 	VMOVUPS     (CX)(SI*4), Y5
 	VMOVUPS     (AX)(SI*4), Y6
 	VMOVUPS     (DX)(SI*4), Y7
@@ -13474,12 +13710,12 @@ vectors522:
 	VSUBPS      Y0, Y6, Y6
 	VFMADD231PS Y6, Y5, Y3
 	ADDQ        $+8, SI
-	JMP         vectors522
+	JMP         vectors542
 
-done523:
+done543:
 	ADDQ        $+8, BX
 	SUBQ        SI, BX
-	JE          none524
+	JE          none544
 	LEAQ        masks<>+0(SB), DI
 	MOVQ        $0x00000008, R8
 	SUBQ        BX, R8
@@ -13492,7 +13728,7 @@ done523:
 	VSUBPS      Y0, Y7, Y7
 	VFMADD231PS Y7, Y6, Y3
 
-none524:
+none544:
 	VADDPS       Y2, Y1, Y1
 	VEXTRACTF128 $0x01, Y1, X0
 	VADDPS       X0, X1, X1
@@ -13527,9 +13763,9 @@ TEXT ·normGradAVX2(SB), NOSPLIT, $0-56
 	XORQ         DI, DI
 	SUBQ         $+16, SI
 
-vectors525:
+vectors545:
 	CMPQ         DI, SI
-	JG           done526
+	JG           done546
 	VMOVUPS      (DX)(DI*4), Y4
 	VMOVUPS      (CX)(DI*4), Y5
 	VMOVUPS      (BX)(DI*4), Y6
@@ -13547,14 +13783,14 @@ vectors525:
 	VFNMADD231PS Y2, Y5, Y4
 	VMOVUPS      Y4, 32(AX)(DI*4)
 	ADDQ         $+16, DI
-	JMP          vectors525
+	JMP          vectors545
 
-done526:
+done546:
 	SUBQ $-8, SI
 
-vectors527:
+vectors547:
 	CMPQ         DI, SI
-	JG           done528
+	JG           done548
 	VMOVUPS      (DX)(DI*4), Y4
 	VMOVUPS      (CX)(DI*4), Y5
 	VMOVUPS      (BX)(DI*4), Y6
@@ -13564,12 +13800,12 @@ vectors527:
 	VFNMADD231PS Y2, Y5, Y4
 	VMOVUPS      Y4, (AX)(DI*4)
 	ADDQ         $+8, DI
-	JMP          vectors527
+	JMP          vectors547
 
-done528:
+done548:
 	ADDQ         $+8, SI
 	SUBQ         DI, SI
-	JE           none529
+	JE           none549
 	LEAQ         masks<>+0(SB), R8
 	MOVQ         $0x00000008, R9
 	SUBQ         SI, R9
@@ -13583,7 +13819,7 @@ done528:
 	VFNMADD231PS Y2, Y6, Y5
 	VMASKMOVPS   Y5, Y4, (AX)(DI*4)
 
-none529:
+none549:
 	VZEROUPPER
 	RET
 
@@ -13602,7 +13838,7 @@ TEXT ·transpose8(SB), NOSPLIT, $0-40
 	LEAQ (DX)(BX*4), R8
 	LEAQ (DI)(BX*4), R9
 
-block530:
+block550:
 	VMOVUPS     (DX), X0
 	VINSERTF128 $0x01, (R8), Y0, Y0
 	VMOVUPS     (DX)(BX*1), X1
@@ -13656,6 +13892,6 @@ block530:
 	ADDQ        $0x20, R8
 	ADDQ        $0x20, R9
 	SUBQ        $0x08, SI
-	JG          block530
+	JG          block550
 	VZEROUPPER
 	RET

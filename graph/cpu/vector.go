@@ -54,6 +54,18 @@ func Mul[T Float](dst, a, b []T) {
 	}
 }
 
+// Div sets dst = a / b, element by element.
+func Div[T Float](dst, a, b []T) {
+	a, b = a[:len(dst)], b[:len(dst)]
+	if k := kernelsFor[T](len(dst)); k != nil {
+		k.div(ptr(dst), ptr(a), ptr(b), len(dst))
+		return
+	}
+	for i := range dst {
+		dst[i] = a[i] / b[i]
+	}
+}
+
 // AddScaled adds s*x to dst.
 func AddScaled[T Float](dst []T, s T, x []T) {
 	x = x[:len(dst)]
@@ -75,6 +87,18 @@ func Scale[T Float](dst []T, s T, x []T) {
 	}
 	for i := range dst {
 		dst[i] = s * x[i]
+	}
+}
+
+// Divide sets dst = x / s.
+func Divide[T Float](dst []T, s T, x []T) {
+	x = x[:len(dst)]
+	if k := kernelsFor[T](len(dst)); k != nil {
+		k.divide(ptr(dst), float32(s), ptr(x), len(dst))
+		return
+	}
+	for i := range dst {
+		dst[i] = x[i] / s
 	}
 }
 

@@ -72,6 +72,8 @@ func testElementwise[T Float](t *testing.T, tolerance float64) {
 		{"Add", Add[T], func(a, b float64) float64 { return a + b }, 1},
 		{"Sub", Sub[T], func(a, b float64) float64 { return a - b }, 1},
 		{"Mul", Mul[T], func(a, b float64) float64 { return a * b }, 1},
+		{"Div", Div[T], func(a, b float64) float64 { return a / b }, 1},
+		{"Divide", func(dst, a, _ []T) { Divide(dst, 1.25, a) }, func(a, _ float64) float64 { return a / 1.25 }, 1},
 		{"Scale", func(dst, a, _ []T) { Scale(dst, 1.25, a) }, func(a, _ float64) float64 { return 1.25 * a }, 1},
 		{"Exp", func(dst, a, _ []T) { Exp(dst, a) }, func(a, _ float64) float64 { return math.Exp(a) }, 3},
 		{"Affine", func(dst, a, _ []T) { Affine(dst, 1.25, a, -3) }, func(a, _ float64) float64 { return 1.25*a - 3 }, 2},

@@ -13,7 +13,7 @@ func (s isa) elementwise() {
 	for _, f := range []struct {
 		name string
 		op   func(...Op)
-	}{{"add", VADDPS}, {"sub", VSUBPS}, {"mul", VMULPS}} {
+	}{{"add", VADDPS}, {"sub", VSUBPS}, {"mul", VMULPS}, {"div", VDIVPS}} {
 		s.text(f.name, "func(dst, a, b *float32, n int)")
 		dst, a, b := pointer("dst"), pointer("a"), pointer("b")
 		s.loop(pointer("n"), 4, func(i at) {
@@ -38,6 +38,15 @@ func (s isa) elementwise() {
 	s.loop(pointer("n"), 4, func(i at) {
 		v := i.load(x)
 		VMULPS(c, v, v)
+		i.store(v, dst)
+	})
+	ret()
+
+	s.text("divide", "func(dst *float32, c float32, x *float32, n int)")
+	dst, x, c = pointer("dst"), pointer("x"), s.scalar("c")
+	s.loop(pointer("n"), 4, func(i at) {
+		v := i.load(x)
+		VDIVPS(c, v, v)
 		i.store(v, dst)
 	})
 	ret()
