@@ -16,8 +16,8 @@ func (m *Model) forwardCandidates(f Features, text *Node) Output {
 	q := min(m.Candidates, shape(text)[0])
 	s := shape(f.Tokens) // [B, N, D]
 	b, n, d, c := s[0], s[1], s[2], shape(text)[0]
-	vectors := min(b*q, c) * (1 + m.Prototypes)
-	read := (vectors+b-1)/b + q*m.Keep // vectors that are mapped for an image, rows of its tokens
+	mapped := min(b*q, c) * (1 + m.Prototypes)
+	read := (mapped+b-1)/b + q*m.Keep // vectors that are mapped for an image, rows of its tokens
 	if m.readsAll() {
 		read = n
 	}

@@ -83,3 +83,21 @@ func BenchmarkRows(b *testing.B) {
 		}
 	}
 }
+
+// Tasks of two chunks of a few microseconds, one after the other, as a graph of small
+// ops has them; "alone" is the same work on one thread.
+func BenchmarkPoolShortTasks(b *testing.B) {
+	x := make([]float32, 1<<16)
+	for _, c := range []struct {
+		name    string
+		threads int
+	}{{"alone", 1}, {"two threads", 2}} {
+		b.Run(c.name, func(b *testing.B) {
+			p := NewPool(c.threads)
+			work := func(lo, hi int) { Exp(x[lo:hi], x[lo:hi]) }
+			for b.Loop() {
+				p.For(len(x), len(x)/2, work)
+			}
+		})
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Pool hands out work to a fixed number of threads. Its goroutines live as long
@@ -19,7 +20,7 @@ func NewPool(threads int) *Pool {
 	if threads <= 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}
-	t := &team{threads: threads, wake: make(chan struct{}, threads)}
+	t := &team{threads: threads, wake: make(chan struct{}, threads), spins: threads <= runtime.GOMAXPROCS(0)}
 	t.idle.L = &t.mu
 	p := &Pool{t}
 	for range threads {
@@ -88,12 +89,13 @@ type team struct {
 	wake    chan struct{} // a token for each helper that is wanted
 	task    task
 	next    atomic.Int64 // chunks handed out
+	spins   bool         // each thread has a processor
 
-	mu     sync.Mutex
-	open   bool      // helpers may join the task
-	joined int       // helpers at the task
-	idle   sync.Cond // joined became 0
-	failed any       // the first panic
+	mu     sync.Mutex   // of all below but reads of joined
+	open   bool         // helpers may join the task
+	joined atomic.Int32 // helpers at the task
+	idle   sync.Cond    // joined became 0
+	failed any          // the first panic
 
 	alone []*Pool
 	jobs  jobs
@@ -115,7 +117,10 @@ func (t *team) share(work task) {
 	defer func() {
 		t.mu.Lock()
 		t.open = false
-		for t.joined > 0 {
+		t.mu.Unlock()
+		t.spin(func() bool { return t.joined.Load() == 0 })
+		t.mu.Lock()
+		for t.joined.Load() > 0 {
 			t.idle.Wait()
 		}
 		t.mu.Unlock()
@@ -131,21 +136,43 @@ func (t *team) share(work task) {
 
 // help is the life of a helper. A token may be older than the task it joins.
 func (t *team) help(worker int) {
-	for range t.wake {
+	for {
+		t.spin(func() bool { return len(t.wake) > 0 })
+		if _, more := <-t.wake; !more {
+			return
+		}
 		t.mu.Lock()
 		if !t.open {
 			t.mu.Unlock()
 			continue
 		}
-		t.joined++
+		t.joined.Add(1)
 		t.mu.Unlock()
 		t.work(worker)
 		t.mu.Lock()
-		t.joined--
-		if t.joined == 0 {
+		if t.joined.Add(-1) == 0 {
 			t.idle.Signal()
 		}
 		t.mu.Unlock()
+	}
+}
+
+// spinTime is how long a thread looks out for what is likely to come at once before
+// it sleeps. To wake one takes tens of microseconds, as long as a small op; others on
+// the same processors lose little by so short a time.
+const spinTime = 20 * time.Microsecond
+
+// spin looks out for it.
+func (t *team) spin(done func() bool) {
+	if !t.spins {
+		return
+	}
+	for began := time.Now(); time.Since(began) < spinTime; {
+		for range 50 {
+			if done() {
+				return
+			}
+		}
 	}
 }
 
