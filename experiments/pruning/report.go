@@ -74,7 +74,7 @@ func (r Report) Markdown() string {
 		timed = " (timed by " + r.TimedBy + ")"
 	}
 	fmt.Fprintf(&b, "# Pruning inside the image encoder\n\n    %s\n\nOn %s. After block l the share r of the patches stays, by %s%s; the rest become one token. "+
-		"Images a second are medians of rounds (%d; %d on published shapes), each setting in turns with the whole encoder (A B A B); the gain is the ratio of the two medians. Preprocessed images, batches of %d in memory, as evaluation encodes them.\n",
+		"Images a second are medians of rounds (%d; %d on published shapes), each setting in turns with the whole encoder (A B A B); the gain is the median of their ratios, each of one round. Preprocessed images, batches of %d in memory, as evaluation encodes them.\n",
 		strings.ReplaceAll(r.Command, "\n", " "), r.Machine, r.By, timed, r.Rounds, r.ShapeRounds, r.Batch)
 	if len(r.Points) > 0 {
 		fmt.Fprintf(&b, "\n## %s\n\n| l | r | MFLOP an image | of the whole | images/s | gain |", r.Model)
@@ -98,7 +98,7 @@ func (r Report) Markdown() string {
 		}
 	}
 	if len(r.EndToEnd) > 0 {
-		b.WriteString("\n## From images to logits\n\n| model | method | l | r | MFLOP an image | of zero-shot | images/s | gain |\n|---|---|---|---|---|---|---|---|\n")
+		b.WriteString("\n## From images to logits\n\nWhat depends on no image, such as what the classes' texts and prototypes are compared by, is computed once, before the first round.\n\n| model | method | l | r | MFLOP an image | of zero-shot | images/s | gain |\n|---|---|---|---|---|---|---|---|\n")
 		for _, name := range append([]string{r.Model}, r.Order...) {
 			for _, s := range r.EndToEnd[name] {
 				method := "zero-shot CLIP"

@@ -74,7 +74,7 @@ type Speed struct {
 	FLOPs           int64   // an image
 	Arithmetic      float64 // share of the other's
 	ImagesPerSecond float64 // median of the rounds
-	Gain            float64 // images a second, as a multiple of the other's: ratio of the medians
+	Gain            float64 // images a second, as a multiple of the other's: median of the rounds' ratios
 }
 
 // job is a compiled task.
@@ -152,12 +152,22 @@ func (j *job) imagesPerSecond() float64 {
 	return float64(j.batch) / median(j.seconds)
 }
 
+// gain is how many times as fast as a b was, in the same rounds.
+func gain(a, b *job) float64 {
+	var ratios []float64
+	for i, s := range a.seconds {
+		ratios = append(ratios, s/b.seconds[i])
+	}
+	return median(ratios)
+}
+
 func median(x []float64) float64 {
 	return stat.Quantile(.5, stat.LinInterp, sorted(x), nil)
 }
 
 // Rounds is how a comparison is timed: each round runs a batch by one program and
-// then by the other, so that what else the machine does slows both.
+// then by the other, so that what else the machine does slows both. Ratios are taken
+// within rounds: from one to another a machine may change its pace.
 type Rounds struct {
 	Count, Batch int
 	Pool         *cpu.Pool
@@ -197,7 +207,7 @@ func (m Model) Compare(ctx context.Context, r Rounds, base Task, tasks []Task, s
 		all = append(all, a.seconds...)
 		out = append(out, Speed{
 			Task: t, FLOPs: b.program.FLOPs() / int64(r.Batch), Arithmetic: float64(b.program.FLOPs()) / float64(flops),
-			ImagesPerSecond: b.imagesPerSecond(), Gain: b.imagesPerSecond() / a.imagesPerSecond(),
+			ImagesPerSecond: b.imagesPerSecond(), Gain: gain(a, b),
 		})
 	}
 	a.seconds = all
