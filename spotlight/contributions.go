@@ -13,19 +13,18 @@ import (
 type contributions struct {
 	enc    *vit.Encoder
 	pass   vit.Output
-	blocks []int   // counted from 1
-	values []*Node // what the CLS token takes from each patch in them [B, Rows, W]
+	blocks []int // counted from 1
 	head   Head
 }
 
 func newContributions(e *vit.Encoder, o vit.Output, blocks []int, head Head) *contributions {
-	defer e.Enter("contributions")()
-	c := &contributions{enc: e, pass: o, blocks: blocks, head: head}
-	for _, l := range blocks {
-		c.values = append(c.values, e.ClassValues(o, l-1))
-	}
-	return c
+	return &contributions{enc: e, pass: o, blocks: blocks, head: head}
 }
+
+// values are what the CLS token takes from each patch in the i-th block [B, Rows, W].
+// Each reader asks anew: a program computes them once, and just before the first
+// reads them, while they are in the caches.
+func (c *contributions) values(i int) *Node { return c.enc.ClassValues(c.pass, c.blocks[i]-1) }
 
 // all are the contributions of all patches [B, N, D].
 func (c *contributions) all() *Node {
@@ -72,7 +71,7 @@ func (c *contributions) dot(v vectors) *Node {
 	var sum *Node
 	for i, l := range c.blocks {
 		w := v.through(func(x *Node) *Node { return layers.MatMul(x, e.Blocks[l-1].OutW, false, false) })
-		part := layers.MatMul(c.values[i], w.rows(), false, true) // [B, Rows, M]
+		part := layers.MatMul(c.values(i), w.rows(), false, true) // [B, Rows, M]
 		sum = plus(sum, c.grid(i, part))
 	}
 	return layers.Div(layers.Transpose(sum, 0, 2, 1), c.unit())
@@ -95,7 +94,7 @@ func (g given) sums(index *Node, k int) *Node { return sumOf(layers.Gather(g.all
 // sources are the tokens and the evidence of which so many products and rows are
 // read: their factors, where less is to be computed so, or all of them.
 func (f Features) sources(read int) (tokens, evidence source) {
-	if c := f.tokens; c != nil && c.head.Tangent == nil && read < shape(c.values[len(c.values)-1])[1] {
+	if c := f.tokens; c != nil && c.head.Tangent == nil && read < c.enc.Rows(c.blocks[len(c.blocks)-1]-1) {
 		return c, f.evidence
 	}
 	return given{f.Tokens}, given{f.Evidence}
@@ -105,8 +104,8 @@ func (f Features) sources(read int) (tokens, evidence source) {
 // into the joint space, up to a factor an image: [B, R, W] to [B, R, D].
 func (c *contributions) joint(part func(i int, v *Node) *Node) *Node {
 	var sum *Node
-	for i, v := range c.values {
-		sum = plus(sum, part(i, v))
+	for i := range c.blocks {
+		sum = plus(sum, part(i, c.values(i)))
 	}
 	s := shape(sum)
 	centred := layers.Sub(sum, layers.Reshape(layers.Mean(sum, 2), s[0], s[1], 1))
