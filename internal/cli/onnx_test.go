@@ -13,7 +13,7 @@ func TestONNXCommand(t *testing.T) {
 	file := filepath.Join(dir, "model.onnx")
 	debug := "../../experiments/debug.yaml"
 	o := mustRun(t, "onnx", debug, "method=clip+spotlighter", "-o", file, "--check", "3")
-	if !strings.Contains(o.out, "operators: images to attention, class, ") || !strings.Contains(o.stderr, "model.onnx\t4.2 MB\n") {
+	if !strings.Contains(o.out, "operators: images to attention, cache.0, ") || !strings.Contains(o.stderr, "model.onnx\t4.2 MB\n") {
 		t.Errorf("%+v", o)
 	}
 	for name, size := range map[string]int64{"input_0.pb": 3 * 3 * 64 * 64 * 4, "output_0.pb": 3 * 64 * 4} {

@@ -18,7 +18,7 @@ import (
 
 // longSweep has two runs of a second or more each, most of it training.
 func longSweep(out string, more ...string) []string {
-	return sweepArgs(out, append([]string{"shots=8", "train.epochs=150", "train.lr=.01,.02"}, more...)...)
+	return sweepArgs(out, append([]string{"shots=8", "train.epochs=400", "train.lr=.01,.02"}, more...)...)
 }
 
 // untouched is what wholeSweep has found.
