@@ -116,18 +116,24 @@ func TestPlanKeepsWhatIsRead(t *testing.T) {
 			feeds := map[string]graph.Tensor{"in": feed}
 			run(t, a, feeds)
 			run(t, b, feeds)
-			for name := range few {
-				x, y := a.Output(name), b.Output(name)
-				for i := range x.F32 {
-					if math.Float32bits(x.F32[i]) != math.Float32bits(y.F32[i]) {
-						t.Fatalf("seed %d: value %s is %v, kept apart %v", seed, name, x.F32, y.F32)
-					}
-				}
-			}
+			sameBits(t, seed, a, b, few)
 		}
 	}
 	if smaller < 140 {
 		t.Errorf("memory was used again in %d of 150 graphs", smaller)
+	}
+}
+
+// sameBits wants the named outputs of two programs to be the same.
+func sameBits(t *testing.T, seed uint64, got, want *graph.Program, names map[string]*Node) {
+	t.Helper()
+	for name := range names {
+		x, y := got.Output(name), want.Output(name)
+		for i := range y.F32 {
+			if math.Float32bits(x.F32[i]) != math.Float32bits(y.F32[i]) {
+				t.Fatalf("seed %d: value %s is %v, want %v", seed, name, x.F32, y.F32)
+			}
+		}
 	}
 }
 
@@ -153,21 +159,14 @@ func TestFixedVariables(t *testing.T) {
 			t.Fatal(err)
 		}
 		feed := graph.NewTensor(graph.Float32, 2, 6)
-		for round := range 3 {
+		for range 3 {
 			for i := range feed.F32 {
 				feed.F32[i] = float32(r.NormFloat64())
 			}
 			feeds := map[string]graph.Tensor{"in": feed}
 			run(t, x, feeds)
 			run(t, y, feeds)
-			for name := range some {
-				got, want := y.Output(name), x.Output(name)
-				for i := range want.F32 {
-					if math.Float32bits(got.F32[i]) != math.Float32bits(want.F32[i]) {
-						t.Fatalf("seed %d, run %d: value %s is %v, want %v", seed, round, name, got.F32, want.F32)
-					}
-				}
-			}
+			sameBits(t, seed, y, x, some)
 		}
 	}
 }

@@ -47,8 +47,9 @@ func SoftmaxRows[T Float](dst, src []T, n int) {
 		for _, v := range row {
 			sum += v
 		}
+		inv := 1 / sum
 		for i := range row {
-			row[i] *= 1 / sum
+			row[i] *= inv
 		}
 	}
 }
